@@ -1,1 +1,82 @@
-export {};
+/**
+ * `@guard/core`: what an agent's process needs to stop before an action, ask people, run what was approved
+ * once, and prove it. It knows no framework and imports no `node:` module.
+ */
+export { canonicalJson, type Json, type JsonObject, parseCanonical } from "./action/canonical.ts";
+export {
+  type Cancel,
+  type Consume,
+  type Receipt,
+  type Report,
+  readCancel,
+  readConsume,
+  readReceipt,
+  readReport,
+} from "./approval/acts.ts";
+export {
+  expiryGrace,
+  type Outcome,
+  outcomeOf,
+  verifyAnswer,
+  verifyAnswers,
+  whyNotCounted,
+} from "./approval/outcome.ts";
+export {
+  type Action,
+  actionDigest,
+  type Envelope,
+  type Facts,
+  type Header,
+  type Paper,
+  type Risk,
+  readHeader,
+  schemaDigest,
+} from "./approval/request.ts";
+export {
+  ciphertextDigest,
+  openReply,
+  openRequest,
+  reopenRequest,
+  replyDigest,
+  sealReply,
+  sealRequest,
+  wrapDigest,
+} from "./approval/sealing.ts";
+export { type Answer, type Reply, readStatement, type SealedReply, type Statement } from "./approval/statement.ts";
+export { eligible, type Terms, termsSchema } from "./approval/terms.ts";
+export { type AgentKeys, agentKeys } from "./crypto/agent-keys.ts";
+export { base64url, fromBase64url, randomBytes, utf8 } from "./crypto/encoding.ts";
+export { digestOf } from "./crypto/hash.ts";
+export { type DecryptionKey, decryptionKey } from "./crypto/hpke.ts";
+export { type KemProvider, kemProvider } from "./crypto/kem.ts";
+export {
+  type Assertion,
+  cryptoKeySigner,
+  ed25519Signer,
+  type Signature,
+  type Signer,
+  type SigningKey,
+  verifySignature,
+} from "./crypto/signature.ts";
+export { type Head, idOf, type Signed, signObject, verifySigned } from "./crypto/signed.ts";
+export * from "./errors.ts";
+export * from "./relay/api.ts";
+export { type Connection, checkRelayUrl, formatConnection, parseConnection } from "./relay/connection.ts";
+export * from "./roster/enrolment.ts";
+export { type Change, type RosterEntry, readEntry, type Target } from "./roster/entry.ts";
+export { normaliseIdentity, skeleton } from "./roster/identity.ts";
+export {
+  type AdminRecord,
+  type AgentRecord,
+  appendEntry,
+  appOf,
+  type DeviceRecord,
+  deviceIdOf,
+  foundRoster,
+  type IdentityRecord,
+  possessionText,
+  type RelayRecord,
+  type Roster,
+  readRoster,
+  signEntry,
+} from "./roster/roster.ts";

@@ -57,7 +57,10 @@ export class RejectedError extends GuardError {
   readonly reason: string | null;
   /** Who rejected, as normalised identities. */
   readonly by: readonly string[];
-  constructor(message: string, options: GuardErrorOptions & { reason: string | null; by: readonly string[] }) {
+  constructor(
+    message: string,
+    options: GuardErrorOptions & { reason: string | null; by: readonly string[] },
+  ) {
     super("rejected", message, options);
     this.reason = options.reason;
     this.by = options.by;

@@ -42,7 +42,13 @@ export {
   sealRequest,
   wrapDigest,
 } from "./approval/sealing.ts";
-export { type Answer, type Reply, readStatement, type SealedReply, type Statement } from "./approval/statement.ts";
+export {
+  type Answer,
+  type Reply,
+  readStatement,
+  type SealedReply,
+  type Statement,
+} from "./approval/statement.ts";
 export { eligible, type Terms, termsSchema } from "./approval/terms.ts";
 export { type AgentKeys, agentKeys } from "./crypto/agent-keys.ts";
 export { base64url, fromBase64url, randomBytes, utf8 } from "./crypto/encoding.ts";

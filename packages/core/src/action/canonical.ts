@@ -62,7 +62,9 @@ function write(value: unknown, path: string, depth: number): string {
 }
 
 function notJson(path: string, what: string): ValidationError {
-  return new ValidationError(`${path} is ${what}, which JSON cannot hold. Pass a plain JSON value.`, { path });
+  return new ValidationError(`${path} is ${what}, which JSON cannot hold. Pass a plain JSON value.`, {
+    path,
+  });
 }
 
 /**

@@ -3,7 +3,16 @@
  * receipt for a consume.
  */
 import * as z from "zod/mini";
-import { bytesSchema, countSchema, digestSchema, type Head, headSchema, readSigned, type Signed, timeSchema } from "../crypto/signed.ts";
+import {
+  bytesSchema,
+  countSchema,
+  digestSchema,
+  type Head,
+  headSchema,
+  readSigned,
+  type Signed,
+  timeSchema,
+} from "../crypto/signed.ts";
 
 /** "I am about to run this, as this attempt." Repeating an attempt returns the same receipt. */
 export interface Consume {

@@ -69,7 +69,9 @@ export function outcomeOf(
   // Of several edits the earliest stands; ties are broken by the digest, so that every reader agrees.
   const edit = approvals
     .filter((s) => s.effective !== actionDigest)
-    .sort((a, b) => a.time - b.time || (a.effective < b.effective ? -1 : a.effective > b.effective ? 1 : 0))[0];
+    .sort(
+      (a, b) => a.time - b.time || (a.effective < b.effective ? -1 : a.effective > b.effective ? 1 : 0),
+    )[0];
   if (edit) {
     const by = people(approvals.filter((s) => s.effective === edit.effective));
     return { status: terms.quorum === 1 ? "approved" : "superseded", effective: edit.effective, by };
@@ -95,7 +97,11 @@ export async function verifyAnswers(
 }
 
 /** One statement, read and verified, or null where it is not to be believed. */
-export async function verifyAnswer(question: Question, roster: Roster, signed: Signed): Promise<Statement | null> {
+export async function verifyAnswer(
+  question: Question,
+  roster: Roster,
+  signed: Signed,
+): Promise<Statement | null> {
   let statement: Statement;
   try {
     statement = readStatement(signed);

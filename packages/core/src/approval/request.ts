@@ -5,7 +5,17 @@
 import * as z from "zod/mini";
 import { canonicalJson, type Json, type JsonObject } from "../action/canonical.ts";
 import { digestOf } from "../crypto/hash.ts";
-import { bytesSchema, countSchema, digestSchema, type Head, headSchema, readBody, readSigned, type Signed, timeSchema } from "../crypto/signed.ts";
+import {
+  bytesSchema,
+  countSchema,
+  digestSchema,
+  type Head,
+  headSchema,
+  readBody,
+  readSigned,
+  type Signed,
+  timeSchema,
+} from "../crypto/signed.ts";
 import { type Terms, termsSchema } from "./terms.ts";
 
 export type Risk = "low" | "medium" | "high" | "critical";
@@ -183,7 +193,8 @@ export function readHeader(signed: Signed): Header {
 export function disagreement(paper: Paper, paperText: string, header: Header): string | null {
   const same = (a: unknown, b: unknown) => canonicalJson(a) === canonicalJson(b);
   if (digestOf(paperText) !== header.requestDigest) return "requestDigest";
-  if (actionDigest(header.app, header.agent, paper.action, paper.salt) !== header.actionDigest) return "actionDigest";
+  if (actionDigest(header.app, header.agent, paper.action, paper.salt) !== header.actionDigest)
+    return "actionDigest";
   if (paper.nonce !== header.nonce) return "nonce";
   if (!same(paper.terms, header.terms)) return "terms";
   for (const name of ["round", "createdAt", "expiresAt", "useBy"] as const) {

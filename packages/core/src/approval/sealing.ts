@@ -6,7 +6,7 @@
 import { canonicalJson } from "../action/canonical.ts";
 import { aesGcmOpen, aesGcmSeal, singleUseNonce } from "../crypto/aead.ts";
 import type { AgentKeys } from "../crypto/agent-keys.ts";
-import { base64url, type Bytes, fromBase64url, fromUtf8, utf8 } from "../crypto/encoding.ts";
+import { type Bytes, base64url, fromBase64url, fromUtf8, utf8 } from "../crypto/encoding.ts";
 import { digestOf, sha256 } from "../crypto/hash.ts";
 import { type DecryptionKey, hpkeSeal } from "../crypto/hpke.ts";
 import { type Signed, signObject } from "../crypto/signed.ts";
@@ -42,7 +42,8 @@ const contentAad = (header: Pick<Header, "app" | "request" | "expiresAt">) =>
   utf8(canonicalJson({ app: header.app, request: header.request, expiresAt: header.expiresAt }));
 const wrapAad = (app: string, request: string, device: string, ciphertextHash: string) =>
   utf8(canonicalJson({ app, request, device, ciphertextHash }));
-const replyAad = (app: string, request: string, device: string) => utf8(canonicalJson({ app, request, device }));
+const replyAad = (app: string, request: string, device: string) =>
+  utf8(canonicalJson({ app, request, device }));
 
 /** Digest of a sealed reply, which the statement signs. */
 export function replyDigest(reply: SealedReply): string {

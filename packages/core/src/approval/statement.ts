@@ -4,7 +4,15 @@
  */
 import * as z from "zod/mini";
 import type { Json } from "../action/canonical.ts";
-import { digestSchema, type Head, headSchema, readBody, readSigned, type Signed, timeSchema } from "../crypto/signed.ts";
+import {
+  digestSchema,
+  type Head,
+  headSchema,
+  readBody,
+  readSigned,
+  type Signed,
+  timeSchema,
+} from "../crypto/signed.ts";
 
 export interface Statement {
   readonly type: "guard/v1/statement";

@@ -14,7 +14,11 @@ export async function aesGcmSeal(
   aad: Uint8Array,
 ): Promise<Bytes> {
   const algorithm = { name: "AES-GCM", iv: Uint8Array.from(nonce), additionalData: Uint8Array.from(aad) };
-  const sealed = await crypto.subtle.encrypt(algorithm, await importKey(key, "encrypt"), Uint8Array.from(plaintext));
+  const sealed = await crypto.subtle.encrypt(
+    algorithm,
+    await importKey(key, "encrypt"),
+    Uint8Array.from(plaintext),
+  );
   return new Uint8Array(sealed);
 }
 
@@ -26,6 +30,10 @@ export async function aesGcmOpen(
   aad: Uint8Array,
 ): Promise<Bytes> {
   const algorithm = { name: "AES-GCM", iv: Uint8Array.from(nonce), additionalData: Uint8Array.from(aad) };
-  const opened = await crypto.subtle.decrypt(algorithm, await importKey(key, "decrypt"), Uint8Array.from(ciphertext));
+  const opened = await crypto.subtle.decrypt(
+    algorithm,
+    await importKey(key, "decrypt"),
+    Uint8Array.from(ciphertext),
+  );
   return new Uint8Array(opened);
 }

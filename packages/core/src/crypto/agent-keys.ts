@@ -3,7 +3,7 @@
  * reopen the agent's own requests after a restart, and nothing but the seed has to be kept.
  */
 import { canonicalJson } from "../action/canonical.ts";
-import { base64url, type Bytes, utf8 } from "./encoding.ts";
+import { type Bytes, base64url, utf8 } from "./encoding.ts";
 import { hkdf, hmacSha256 } from "./hash.ts";
 import { type DecryptionKey, decryptionKey } from "./hpke.ts";
 import { ed25519Signer, type Signer } from "./signature.ts";
@@ -25,7 +25,10 @@ export interface AgentKeys {
 /** Derives an agent's keys from its seed (32 bytes). */
 export async function agentKeys(seed: Uint8Array): Promise<AgentKeys> {
   const derive = (label: string) => hkdf(seed, `guard/v1/agent/${label}`, 32);
-  const [signer, decryption] = await Promise.all([ed25519Signer(derive("sign")), decryptionKey(derive("reply"))]);
+  const [signer, decryption] = await Promise.all([
+    ed25519Signer(derive("sign")),
+    decryptionKey(derive("reply")),
+  ]);
   const secrets = {
     salt: derive("salt"),
     keyId: derive("key-id"),
@@ -33,7 +36,8 @@ export async function agentKeys(seed: Uint8Array): Promise<AgentKeys> {
     content: derive("content"),
   };
   // Canonical JSON separates the parts: no two inputs have one reading (delimiter-ambiguity).
-  const mac = (secret: Uint8Array, ...parts: (string | number)[]) => hmacSha256(secret, utf8(canonicalJson(parts)));
+  const mac = (secret: Uint8Array, ...parts: (string | number)[]) =>
+    hmacSha256(secret, utf8(canonicalJson(parts)));
   return {
     signer,
     decryption,

@@ -32,7 +32,8 @@ export function base64url(bytes: Uint8Array): string {
 
 /** @throws ValidationError where the text is not the base64url form of some bytes, or not of `length` bytes. */
 export function fromBase64url(text: string, length?: number): Bytes {
-  const refuse = () => new ValidationError(`Not base64url${length === undefined ? "" : ` of ${length} bytes`}.`);
+  const refuse = () =>
+    new ValidationError(`Not base64url${length === undefined ? "" : ` of ${length} bytes`}.`);
   if (!/^[A-Za-z0-9_-]*$/.test(text)) throw refuse();
   let binary: string;
   try {

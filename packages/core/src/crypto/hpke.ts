@@ -78,11 +78,16 @@ export async function decryptionKey(seed: Uint8Array, provider?: KemProvider): P
     async open(sealed, info, aad) {
       try {
         const pair = { privateKey, publicKey: publicHalf };
-        return Uint8Array.from(await hpke.Open(pair, sealed.enc, sealed.ciphertext, { info: utf8(info), aad }));
+        return Uint8Array.from(
+          await hpke.Open(pair, sealed.enc, sealed.ciphertext, { info: utf8(info), aad }),
+        );
       } catch (cause) {
-        throw new VerificationError("A sealed message cannot be opened: it was changed, or sealed to another key.", {
-          cause,
-        });
+        throw new VerificationError(
+          "A sealed message cannot be opened: it was changed, or sealed to another key.",
+          {
+            cause,
+          },
+        );
       }
     },
   };

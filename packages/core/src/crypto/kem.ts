@@ -6,7 +6,7 @@
  * warning; browsers that know the algorithm use WebCrypto; elsewhere `@panva/hpke-noble` is loaded. All three
  * make the same bytes.
  */
-import type { Key, KEM, KeyPair } from "hpke";
+import type { KEM, Key, KeyPair } from "hpke";
 import { builtin } from "./builtin.ts";
 import { type Bytes, concat } from "./encoding.ts";
 
@@ -29,8 +29,9 @@ const algorithm = { name: "MLKEM768-X25519" };
 export function kemProvider(): KemProvider {
   const node = builtin<KemCrypto>("node:crypto");
   if (node) return typeof node.encapsulate === "function" ? "node" : "noble";
-  const supports = (globalThis.SubtleCrypto as { supports?: (use: string, name: string) => boolean } | undefined)
-    ?.supports;
+  const supports = (
+    globalThis.SubtleCrypto as { supports?: (use: string, name: string) => boolean } | undefined
+  )?.supports;
   return supports?.("generateKey", algorithm.name) ? "webcrypto" : "noble";
 }
 
@@ -56,7 +57,8 @@ export async function loadKem(provider: KemProvider = kemProvider()): Promise<Ke
       ]);
       return {
         factory: KEM_MLKEM768_X25519 as () => KEM,
-        publicKeyOf: async (seed) => Uint8Array.from(ml_kem768_x25519.keygen(Uint8Array.from(seed)).publicKey),
+        publicKeyOf: async (seed) =>
+          Uint8Array.from(ml_kem768_x25519.keygen(Uint8Array.from(seed)).publicKey),
       };
     }
   }
@@ -65,7 +67,13 @@ export async function loadKem(provider: KemProvider = kemProvider()): Promise<Ke
 async function webcryptoPublicKey(seed: Uint8Array): Promise<Bytes> {
   // Newer than the type definitions: https://wicg.github.io/webcrypto-modern-algos/
   const subtle = crypto.subtle as unknown as {
-    importKey(format: string, key: Uint8Array, name: object, extractable: boolean, use: string[]): Promise<CryptoKey>;
+    importKey(
+      format: string,
+      key: Uint8Array,
+      name: object,
+      extractable: boolean,
+      use: string[],
+    ): Promise<CryptoKey>;
     getPublicKey(key: CryptoKey, use: string[]): Promise<CryptoKey>;
     exportKey(format: string, key: CryptoKey): Promise<ArrayBuffer>;
   };

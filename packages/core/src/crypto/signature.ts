@@ -78,7 +78,8 @@ export async function verifySignature(
   signature: Signature,
 ): Promise<boolean> {
   try {
-    if (key.kind === "webauthn") return typeof signature === "object" && (await verifyAssertion(key, data, signature));
+    if (key.kind === "webauthn")
+      return typeof signature === "object" && (await verifyAssertion(key, data, signature));
     if (typeof signature !== "string") return false;
     return await verifyRaw(key.kind, fromBase64url(key.publicKey), data, fromBase64url(signature, 64));
   } catch {
@@ -153,7 +154,8 @@ function rawFromDer(der: Bytes): Bytes {
   for (const end of [32, 64]) {
     const length = der[offset + 1] as number;
     let value = der.subarray(offset + 2, offset + 2 + length);
-    if (der[offset] !== 0x02 || length === 0 || value.length !== length) throw new RangeError("not a DER integer");
+    if (der[offset] !== 0x02 || length === 0 || value.length !== length)
+      throw new RangeError("not a DER integer");
     if (value[0] === 0 && value.length > 1) {
       if ((value[1] as number) < 0x80) throw new RangeError("not minimal");
       value = value.subarray(1);
@@ -167,7 +169,24 @@ function rawFromDer(der: Bytes): Bytes {
 }
 
 // RFC 8410 §7: the fixed PKCS #8 prefix of an Ed25519 private key.
-const ed25519Pkcs8 = Uint8Array.of(0x30, 0x2e, 0x02, 0x01, 0, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20);
+const ed25519Pkcs8 = Uint8Array.of(
+  0x30,
+  0x2e,
+  0x02,
+  0x01,
+  0,
+  0x30,
+  0x05,
+  0x06,
+  0x03,
+  0x2b,
+  0x65,
+  0x70,
+  0x04,
+  0x22,
+  0x04,
+  0x20,
+);
 
 /** The Ed25519 signer of a 32-byte seed (RFC 8032 §5.1.5). */
 export async function ed25519Signer(seed: Uint8Array): Promise<Signer> {
@@ -180,7 +199,10 @@ export async function ed25519Signer(seed: Uint8Array): Promise<Signer> {
 }
 
 /** A signer over a WebCrypto key, which may be non-extractable. `key` has to be its public half. */
-export function cryptoKeySigner(key: SigningKey & { kind: "ed25519" | "p256" }, privateKey: CryptoKey): Signer {
+export function cryptoKeySigner(
+  key: SigningKey & { kind: "ed25519" | "p256" },
+  privateKey: CryptoKey,
+): Signer {
   return {
     key,
     async sign(data) {

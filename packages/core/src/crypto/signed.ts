@@ -11,7 +11,13 @@ import { canonicalJson, parseCanonical } from "../action/canonical.ts";
 import { isGuardError, VerificationError } from "../errors.ts";
 import { fromBase64url, utf8 } from "./encoding.ts";
 import { digestOf } from "./hash.ts";
-import { type Signature, type Signer, type SigningKey, signatureSchema, verifySignature } from "./signature.ts";
+import {
+  type Signature,
+  type Signer,
+  type SigningKey,
+  signatureSchema,
+  verifySignature,
+} from "./signature.ts";
 
 /** A signed object on the wire: canonical JSON text and the signature over it. */
 export interface Signed {
@@ -35,7 +41,9 @@ export const bytesSchema = (length: number) =>
   );
 
 /** A SHA-256 digest: 43 characters of base64url. */
-export const digestSchema = z.string().check(z.regex(/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/, "a SHA-256 digest"));
+export const digestSchema = z
+  .string()
+  .check(z.regex(/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/, "a SHA-256 digest"));
 /** Milliseconds since 1970-01-01T00:00:00Z, an integer. */
 export const timeSchema = z.int().check(z.nonnegative());
 /** A count or sequence number. */
@@ -76,7 +84,9 @@ export function readBody<T extends Body>(schema: z.ZodMiniType<T>, type: T["type
   }
   const found = (value as { type?: unknown } | null)?.type;
   if (found !== type) {
-    throw new VerificationError(`Expected a ${type}, got ${typeof found === "string" ? found.slice(0, 60) : "none"}.`);
+    throw new VerificationError(
+      `Expected a ${type}, got ${typeof found === "string" ? found.slice(0, 60) : "none"}.`,
+    );
   }
   const parsed = z.safeParse(schema, value);
   if (!parsed.success) {

@@ -26,8 +26,16 @@
 import * as z from "zod/mini";
 import type { Envelope } from "../approval/request.ts";
 import { type Answer, sealedReplySchema } from "../approval/statement.ts";
-import { countSchema, digestSchema, type Head, headSchema, type Signed, signedSchema, timeSchema } from "../crypto/signed.ts";
 import { type SigningKey, signingKeySchema } from "../crypto/signature.ts";
+import {
+  countSchema,
+  digestSchema,
+  type Head,
+  headSchema,
+  type Signed,
+  signedSchema,
+  timeSchema,
+} from "../crypto/signed.ts";
 
 /** What a request is to the relay. `executing`: consumed, not reported yet. */
 export type RequestState =
@@ -126,10 +134,18 @@ export const requestViewSchema: z.ZodMiniType<RequestView> = z.object({
 });
 
 export interface RequestList {
-  readonly requests: readonly { readonly request: string; readonly state: RequestState; readonly version: number }[];
+  readonly requests: readonly {
+    readonly request: string;
+    readonly state: RequestState;
+    readonly version: number;
+  }[];
   readonly roster: Head;
 }
-const requestStateSchema = z.object({ request: digestSchema, state: z.enum(requestStates), version: countSchema });
+const requestStateSchema = z.object({
+  request: digestSchema,
+  state: z.enum(requestStates),
+  version: countSchema,
+});
 export const requestListSchema: z.ZodMiniType<RequestList> = z.object({
   requests: z.array(requestStateSchema),
   roster: headSchema,
@@ -147,7 +163,12 @@ export const consumedSchema: z.ZodMiniType<Consumed> = z.object({ receipt: signe
  */
 export type StreamEvent =
   | ({ readonly event: "state" } & RequestList)
-  | { readonly event: "request"; readonly request: string; readonly state: RequestState; readonly version: number }
+  | {
+      readonly event: "request";
+      readonly request: string;
+      readonly state: RequestState;
+      readonly version: number;
+    }
   | { readonly event: "roster"; readonly seq: number; readonly hash: string };
 
 export const streamEventSchemas = {

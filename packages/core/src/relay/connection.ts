@@ -78,7 +78,9 @@ export function checkRelayUrl(url: string): URL {
   try {
     parsed = new URL(url);
   } catch (cause) {
-    throw new ConfigurationError(`The relay's address is not a URL: ${JSON.stringify(url.slice(0, 200))}.`, { cause });
+    throw new ConfigurationError(`The relay's address is not a URL: ${JSON.stringify(url.slice(0, 200))}.`, {
+      cause,
+    });
   }
   const plain = parsed.protocol === "http:" && loopback.test(parsed.hostname);
   if (parsed.protocol !== "https:" && !plain) {

@@ -9,7 +9,15 @@ import { canonicalJson } from "../action/canonical.ts";
 import { base64url, equalBytes, fromBase64url, randomBytes, utf8 } from "../crypto/encoding.ts";
 import { digestOf, hkdf, hmacSha256 } from "../crypto/hash.ts";
 import { type SigningKey, signingKeySchema } from "../crypto/signature.ts";
-import { bytesSchema, digestSchema, readBody, readSigned, type Signed, timeSchema, verifySigned } from "../crypto/signed.ts";
+import {
+  bytesSchema,
+  digestSchema,
+  readBody,
+  readSigned,
+  type Signed,
+  timeSchema,
+  verifySigned,
+} from "../crypto/signed.ts";
 import { VerificationError } from "../errors.ts";
 import { encryptionKeyLength } from "./entry.ts";
 
@@ -86,9 +94,11 @@ const tokenGrantSchema: z.ZodMiniType<TokenGrant> = z.strictObject({
 /** @throws VerificationError */
 export const readInvite = (signed: Signed): Invite => readSigned(inviteSchema, "guard/v1/invite", signed);
 /** @throws VerificationError */
-export const readEnrolment = (signed: Signed): Enrolment => readSigned(enrolmentSchema, "guard/v1/enrolment", signed);
+export const readEnrolment = (signed: Signed): Enrolment =>
+  readSigned(enrolmentSchema, "guard/v1/enrolment", signed);
 /** @throws VerificationError */
-export const readTokenGrant = (signed: Signed): TokenGrant => readSigned(tokenGrantSchema, "guard/v1/token", signed);
+export const readTokenGrant = (signed: Signed): TokenGrant =>
+  readSigned(tokenGrantSchema, "guard/v1/token", signed);
 
 /** How the relay keeps tokens: base64url of SHA-256 over their UTF-8. */
 export function tokenHash(token: string): string {
@@ -156,7 +166,11 @@ export function enrolmentMac(code: string, enrolment: Omit<Enrolment, "mac">): s
  * Checks what a device posted: the code's MAC, proof of possession, expiry and that it fits the invitation.
  * @throws VerificationError (enrolment-mitm)
  */
-export async function verifyEnrolment(invitation: Invitation, signed: Signed, now: number): Promise<Enrolment> {
+export async function verifyEnrolment(
+  invitation: Invitation,
+  signed: Signed,
+  now: number,
+): Promise<Enrolment> {
   const enrolment = readEnrolment(signed);
   const { mac, ...rest } = enrolment;
   const expected = enrolmentMac(invitation.code, rest);
@@ -166,7 +180,8 @@ export async function verifyEnrolment(invitation: Invitation, signed: Signed, no
     );
   }
   for (const name of ["app", "identity", "expiresAt"] as const) {
-    if (enrolment[name] !== invitation[name]) throw new VerificationError(`The enrolment is for another ${name}.`);
+    if (enrolment[name] !== invitation[name])
+      throw new VerificationError(`The enrolment is for another ${name}.`);
   }
   if (now > invitation.expiresAt) throw new VerificationError("The invitation has expired. Invite again.");
   // A passkey's possession is shown by the MAC: its ceremony signs other bytes than these.
@@ -180,5 +195,7 @@ export async function verifyEnrolment(invitation: Invitation, signed: Signed, no
 export function fingerprint(device: string): string {
   const bytes = fromBase64url(digestOf(device));
   const number = bytes.subarray(0, 6).reduce((sum, byte) => sum * 256 + byte, 0) % 1e12;
-  return String(number).padStart(12, "0").replace(/(\d{4})(?=\d)/g, "$1 ");
+  return String(number)
+    .padStart(12, "0")
+    .replace(/(\d{4})(?=\d)/g, "$1 ");
 }

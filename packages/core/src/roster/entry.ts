@@ -3,8 +3,15 @@
  * entry before it. This file says what they look like; roster.ts says who may sign what and what follows.
  */
 import * as z from "zod/mini";
-import { bytesSchema, countSchema, digestSchema, readSigned, type Signed, timeSchema } from "../crypto/signed.ts";
 import { type SigningKey, signingKeySchema } from "../crypto/signature.ts";
+import {
+  bytesSchema,
+  countSchema,
+  digestSchema,
+  readSigned,
+  type Signed,
+  timeSchema,
+} from "../crypto/signed.ts";
 
 /** Length in bytes of a public encryption key: ML-KEM-768 (1184) and X25519 (32). */
 export const encryptionKeyLength = 1216;
@@ -27,7 +34,12 @@ export type Change =
   | { readonly kind: "root"; readonly key: SigningKey; readonly possession: string }
   | { readonly kind: "admin"; readonly admin: string; readonly key: SigningKey }
   | { readonly kind: "identity"; readonly identity: string }
-  | { readonly kind: "agent"; readonly agent: string; readonly key: SigningKey; readonly encryptionKey: string }
+  | {
+      readonly kind: "agent";
+      readonly agent: string;
+      readonly key: SigningKey;
+      readonly encryptionKey: string;
+    }
   | { readonly kind: "relay"; readonly relay: string; readonly key: SigningKey }
   | {
       readonly kind: "device";
@@ -53,7 +65,9 @@ export interface Target {
 export type RosterEntry = Link & { readonly change: Change };
 
 const text = (length: number) => z.string().check(z.minLength(1), z.maxLength(length));
-const name = z.string().check(z.regex(/^[a-z0-9][a-z0-9._-]{0,62}$/i, "1 to 63 letters, digits, dots, dashes"));
+const name = z
+  .string()
+  .check(z.regex(/^[a-z0-9][a-z0-9._-]{0,62}$/i, "1 to 63 letters, digits, dots, dashes"));
 const softwareKey = signingKeySchema.check(
   z.refine((key) => key.kind !== "webauthn", { error: "a passkey can only be a device's key" }),
 );

@@ -22,7 +22,8 @@ export function normaliseIdentity(identity: string): string {
     throw new ValidationError(`The identity ${JSON.stringify(name.slice(0, 80))} ${why}.`);
   };
   if (name.length === 0 || name.length > maxLength) refuse(`has to have 1 to ${maxLength} characters`);
-  if (/[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}]/u.test(name)) refuse("holds white space or an invisible character");
+  if (/[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}]/u.test(name))
+    refuse("holds white space or an invisible character");
   if (scriptsOf(name) > 1) refuse("mixes scripts, which makes it look like another one");
   return name;
 }

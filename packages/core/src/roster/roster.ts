@@ -119,11 +119,13 @@ export async function appendEntry(roster: Roster | null, signed: Signed): Promis
   };
   if (before === null) {
     if (entry.change.kind !== "root") return refuse("a roster starts with a root entry");
-    if (entry.seq !== 0 || entry.prev !== null) return refuse("the first entry has sequence number 0 and no predecessor");
+    if (entry.seq !== 0 || entry.prev !== null)
+      return refuse("the first entry has sequence number 0 and no predecessor");
     if (entry.app !== appOf(entry.change.key)) return refuse("the app id is not the digest of its root key");
   } else {
     if (entry.app !== before.app) return refuse("it belongs to another app");
-    if (entry.seq !== before.head.seq + 1 || entry.prev !== before.head.hash) return refuse("it does not follow the head");
+    if (entry.seq !== before.head.seq + 1 || entry.prev !== before.head.hash)
+      return refuse("it does not follow the head");
     if (entry.time < before.time) return refuse("its time is before its predecessor's");
   }
   const signer = before === null ? (entry.change as Change & { kind: "root" }).key : signerKey(before, entry);
@@ -224,7 +226,8 @@ function whyNot(before: State, change: Change): string | null {
     case "device": {
       const person = before.people.get(change.identity);
       if (!person || person.revoked) return "its identity is not on the roster";
-      if (change.device !== deviceIdOf({ app: before.app, ...change })) return "its id is not the digest of its keys";
+      if (change.device !== deviceIdOf({ app: before.app, ...change }))
+        return "its id is not the digest of its keys";
       if (before.devices.has(change.device)) return "it is there already";
       for (const other of before.devices.values()) {
         if (canonicalJson(other.key) === canonicalJson(change.key)) return "its key is another device's";
@@ -240,7 +243,8 @@ function whyNot(before: State, change: Change): string | null {
     case "lift": {
       const agent = before.agents.get(change.agent);
       if (!agent || agent.revoked) return `there is no agent ${change.agent}`;
-      if (agent.suspended === (change.kind === "suspend")) return `the agent is ${agent.suspended ? "" : "not "}suspended`;
+      if (agent.suspended === (change.kind === "suspend"))
+        return `the agent is ${agent.suspended ? "" : "not "}suspended`;
       return null;
     }
   }
@@ -275,7 +279,12 @@ function tableOf(state: State, kind: Target["kind"]): ReadonlyMap<string, Lifeti
 
 function applied(before: State | null, entry: RosterEntry, signed: Signed): State {
   const { change } = entry;
-  const lifetime: Lifetime = { since: entry.seq, enrolledAt: entry.time, enrolledBy: entry.by, revoked: false };
+  const lifetime: Lifetime = {
+    since: entry.seq,
+    enrolledAt: entry.time,
+    enrolledBy: entry.by,
+    revoked: false,
+  };
   const state = {
     app: entry.app,
     rootKey: change.kind === "root" ? change.key : (before as State).rootKey,
@@ -342,7 +351,8 @@ function viewOf(state: State): Roster {
       if (seq === state.head.seq) return roster;
       // The entries were judged when they were appended; what held then needs no second look.
       let earlier: State | null = null;
-      for (const entry of state.entries.slice(0, seq + 1)) earlier = applied(earlier, readEntry(entry), entry);
+      for (const entry of state.entries.slice(0, seq + 1))
+        earlier = applied(earlier, readEntry(entry), entry);
       if (earlier?.head.seq !== seq) throw new VerificationError(`The roster has no entry ${seq}.`);
       return viewOf(earlier);
     },

@@ -35,6 +35,8 @@ export interface GuardErrorOptions extends ErrorOptions {
 export class GuardError extends Error {
   readonly code: GuardErrorCode;
   readonly request: string | undefined;
+  /** Where the relay refused: the code that it gave (`ApiErrorCode`). */
+  relayCode?: string;
 
   constructor(code: GuardErrorCode, message: string, options: GuardErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });

@@ -66,8 +66,35 @@ export {
 } from "./crypto/signature.ts";
 export { type Head, idOf, type Signed, signObject, verifySigned } from "./crypto/signed.ts";
 export * from "./errors.ts";
+export { type Chain, openChain } from "./evidence/chain.ts";
+export { type Checkpoint, parseCheckpoint } from "./evidence/checkpoint.ts";
+export { type Envelope as EventEnvelope, type EventType, eventTypes, readLine } from "./evidence/envelope.ts";
+export { type FileEvidenceOptions, fileEvidence } from "./evidence/file.ts";
+export { readEvidence } from "./evidence/lines.ts";
+export { type EvidenceStore, type MemoryEvidence, memoryEvidence } from "./evidence/store.ts";
+export { type ChainReport, type VerifyOptions, verifyChain } from "./evidence/verify.ts";
+export { createGuard, type Guard } from "./gate/guard.ts";
+export type { GuardOptions, Ledger } from "./gate/options.ts";
+export type { Protected, ProtectedCall, ProtectOptions, StandardSchema } from "./gate/protect.ts";
+export type {
+  ActionInput,
+  Check,
+  CheckOptions,
+  DecidedEvent,
+  Execute,
+  Execution,
+  Logger,
+  PendingEvent,
+  RunOptions,
+  ToolSchema,
+} from "./gate/types.ts";
+export { createPolicy, type Decision, type Policy } from "./policy/policy.ts";
+export type { Comparison, Condition, Operators, Rule } from "./policy/rules.ts";
 export * from "./relay/api.ts";
+export { createRelayClient, type RelayClient, type RelayClientOptions } from "./relay/client.ts";
 export { type Connection, checkRelayUrl, formatConnection, parseConnection } from "./relay/connection.ts";
+export { followRoster, type RosterFollower, type RosterStore } from "./relay/follower.ts";
+export { createWatcher, type Watcher } from "./relay/watcher.ts";
 export * from "./roster/enrolment.ts";
 export { type Change, type RosterEntry, readEntry, type Target } from "./roster/entry.ts";
 export { normaliseIdentity, skeleton } from "./roster/identity.ts";

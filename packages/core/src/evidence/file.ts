@@ -181,8 +181,13 @@ async function openLocked(file: string, lock: Lock): Promise<Opened> {
   const { fs, path } = fileSystem();
   let handle: FileHandle | undefined;
   try {
-    handle = await fs.open(file, "a+", 0o600);
-    await syncDirectory(path.dirname(file));
+    try {
+      handle = await fs.open(file, "ax+", 0o600);
+      await syncDirectory(path.dirname(file));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+      handle = await fs.open(file, "a+", 0o600);
+    }
     await mend(file, handle);
     return { file, handle, lock };
   } catch (error) {
@@ -215,14 +220,15 @@ async function mend(file: string, handle: FileHandle): Promise<void> {
 }
 
 /** Replaces a file at once: a reader, or a crash, sees the old text or the new one. */
-async function replaceFile(file: string, text: string): Promise<void> {
+export async function replaceFile(file: string, text: string): Promise<void> {
   const { fs } = fileSystem();
-  const next = `${file}.next`;
+  // Two processes may replace the same file: each writes its own copy first.
+  const next = `${file}.${crypto.randomUUID()}.next`;
   try {
     await fs.writeFile(next, utf8(text), { mode: 0o600, flush: true });
     await fs.rename(next, file);
   } catch (cause) {
-    throw new UnavailableError(`The checkpoint ${file} cannot be written.`, { cause });
+    throw new UnavailableError(`The file ${file} cannot be written.`, { cause });
   }
 }
 

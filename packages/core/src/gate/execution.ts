@@ -1,0 +1,245 @@
+/**
+ * From an approval to the running tool: decide again, consume, record, run, record.
+ *
+ * Guarantees: current policy has the last word; the tool starts only after the relay's signed receipt for
+ * this very attempt and after the event that says so is durable; a request that this chain or the ledger
+ * shows as used is not run again; a crash after that point is `unknown`, never a second run.
+ */
+import { canonicalJson, type Json } from "../action/canonical.ts";
+import { snapshot } from "../action/snapshot.ts";
+import { type Consume, type Receipt, type Report, readReceipt } from "../approval/acts.ts";
+import { outcomeOf } from "../approval/outcome.ts";
+import { base64url, randomBytes } from "../crypto/encoding.ts";
+import { digestOf } from "../crypto/hash.ts";
+import { type Signed, signObject, verifySigned } from "../crypto/signed.ts";
+import {
+  AlreadyExecutedError,
+  DeniedError,
+  InProgressError,
+  isGuardError,
+  VerificationError,
+} from "../errors.ts";
+import type { Decision } from "../policy/policy.ts";
+import { consumedSchema, requestViewSchema } from "../relay/api.ts";
+import { type Ask, type Asked, termsOf } from "./ask.ts";
+import { type Context, requireActive } from "./context.ts";
+import { type Prepared, withArgs } from "./prepare.ts";
+import type { Settled } from "./settle.ts";
+import { stateError } from "./states.ts";
+import type { Execution } from "./types.ts";
+
+export type Approved = Settled & { readonly status: "approved" };
+
+/** What an action may run on: policy's own word, or an approval that was verified. */
+export type Grant =
+  | { readonly kind: "allowed"; readonly prepared: Prepared }
+  | {
+      readonly kind: "approved";
+      readonly prepared: Prepared;
+      readonly asked: Asked;
+      readonly approved: Approved;
+    };
+
+/** Records policy's decision on `prepared` and returns it. @throws DeniedError */
+export function decide(context: Context, prepared: Prepared): Decision & { outcome: "allow" | "ask" } {
+  const decision = context.policy.decide(prepared.action, prepared.facts);
+  const { outcome, rule, reasons } = decision;
+  context.chain.append({
+    type: "POLICY_DECISION",
+    session: prepared.session,
+    payload: {
+      call: prepared.call,
+      outcome: outcome === "ask" ? "require_approval" : outcome,
+      rule,
+      version: context.policy.version,
+      reasons,
+    },
+  });
+  if (decision.outcome === "deny") {
+    throw new DeniedError(`Policy denies ${prepared.action.tool} (${rule}): ${reasons.join("; ")}`, {
+      reasons,
+    });
+  }
+  return decision as Decision & { outcome: "allow" | "ask" };
+}
+
+/**
+ * Decides again by current policy on what was approved (policy-changed-while-waiting). Returns the decision by
+ * which it has to be asked anew, or null where the approval suffices. @throws DeniedError
+ */
+export function reconsider(
+  context: Context,
+  asked: Asked,
+  approved: Approved,
+): { prepared: Prepared; askAnew: Ask | null } {
+  const prepared = approved.edited
+    ? withArgs(asked.prepared, approved.args, context.app, context.agent)
+    : asked.prepared;
+  const decision = decide(context, prepared);
+  if (decision.outcome === "allow") return { prepared, askAnew: null };
+  // What was edited under the old terms was an edit then; whether one is allowed now is for the next request.
+  const terms = { ...termsOf(context, decision, prepared), editable: asked.header.terms.editable };
+  const question = { ...asked.header, terms };
+  const outcome = outcomeOf(question, context.follower.current(), approved.statements, context.now());
+  const met = outcome.status === "approved" && outcome.effective === approved.effective;
+  return { prepared, askAnew: met ? null : decision };
+}
+
+/** A started execution: run the tool with `execution`, then say how it ended, once. */
+export interface Started {
+  readonly execution: Execution;
+  succeeded(result: unknown): Promise<void>;
+  failed(error: unknown): Promise<void>;
+}
+
+/** Consumes the grant and makes the start durable. After this resolves, the tool has to be run. */
+export async function start(context: Context, grant: Grant): Promise<Started> {
+  const { chain, follower } = context;
+  const { prepared } = grant;
+  requireActive(context, follower.current());
+  const request = grant.kind === "approved" ? grant.asked.header.request : null;
+  const used = grant.kind === "approved" ? await consume(context, grant) : null;
+  const args = grant.kind === "approved" ? grant.approved.args : prepared.action.args;
+  const execution: Execution = { args, executionId: request ?? prepared.call, request };
+  const common = { call: prepared.call, request };
+  if (request !== null && chain.consumed(request)) {
+    throw new AlreadyExecutedError(
+      "This process has used the approval already, although the relay gave it out again.",
+      { request },
+    );
+  }
+  chain.append({
+    type: "TOOL_CALL_ALLOWED",
+    session: prepared.session,
+    payload: {
+      ...common,
+      action_digest: grant.kind === "approved" ? grant.asked.header.actionDigest : prepared.digest,
+      effective: prepared.digest,
+      consume: used?.consume ?? null,
+      receipt: used?.receipt ?? null,
+      roster: follower.current().head,
+    },
+  });
+  chain.append({
+    type: "TOOL_CALL_EXECUTED",
+    session: prepared.session,
+    payload: { ...common, execution_id: execution.executionId, effective: prepared.digest },
+  });
+  await chain.flush();
+
+  async function finish(
+    status: "ok" | "error",
+    resultDigest: string | null,
+    error: string | null,
+  ): Promise<void> {
+    chain.append({
+      type: "TOOL_RESULT",
+      session: prepared.session,
+      payload: { ...common, execution_id: execution.executionId, status, result_digest: resultDigest, error },
+    });
+    if (used !== null) await report(context, used.attempt, grant as Grant & { kind: "approved" }, status);
+  }
+  return {
+    execution,
+    succeeded: (result) => finish("ok", saltedDigest(prepared, result), null),
+    // An error's text may hold arguments: only its name is recorded.
+    failed: (error) => finish("error", null, error instanceof Error ? error.name : typeof error),
+  };
+}
+
+async function consume(
+  context: Context,
+  grant: Grant & { kind: "approved" },
+): Promise<{ consume: Signed; receipt: Signed; attempt: string }> {
+  const { app, keys, client, follower, chain, ledger, now } = context;
+  const { header } = grant.asked;
+  const { request } = header;
+  if (now() > header.useBy) throw stateError("expired", request);
+  if (chain.consumed(request)) throw stateError("completed", request);
+  const attempt = base64url(randomBytes(16));
+  if (ledger && !(await ledger.claim(request, attempt))) {
+    throw new InProgressError("The ledger shows that another process took this action.", { request });
+  }
+  const body: Consume = {
+    type: "guard/v1/consume",
+    app,
+    request,
+    requestDigest: header.requestDigest,
+    effective: grant.approved.effective,
+    attempt,
+    executionTimeout: context.executionTimeout,
+    roster: follower.current().head,
+  };
+  const signed = await signObject(keys.signer, body);
+  const { value } = await client.call("POST", `/v1/requests/${request}/consume`, {
+    schema: consumedSchema,
+    body: { consume: signed },
+  });
+  await verifyReceipt(context, body, value.receipt);
+  requireActive(context, follower.current());
+  return { consume: signed, receipt: value.receipt, attempt };
+}
+
+/** @throws VerificationError where the receipt is not a rostered relay's, or for another attempt. */
+async function verifyReceipt(context: Context, consume: Consume, signed: Signed): Promise<Receipt> {
+  const receipt = readReceipt(signed);
+  const same = (["app", "request", "requestDigest", "effective", "attempt"] as const).every(
+    (name) => receipt[name] === consume[name],
+  );
+  let relay = context.follower.current().relay(receipt.relay);
+  if (!relay) relay = (await context.follower.sync()).relay(receipt.relay);
+  if (!same || !relay || relay.revoked || !(await verifySigned(relay.key, signed))) {
+    throw new VerificationError(
+      "The relay's receipt is not for this run, or not signed by a relay of the roster. Nothing ran.",
+      {
+        request: consume.request,
+      },
+    );
+  }
+  await context.follower.reach(receipt.roster);
+  return receipt;
+}
+
+/** Tells the relay how the run ended. The run is over: an outage here leaves `unknown` there, and a log line. */
+async function report(
+  context: Context,
+  attempt: string,
+  grant: Grant & { kind: "approved" },
+  status: "ok" | "error",
+): Promise<void> {
+  const { app, keys, client, logger, now } = context;
+  const { request } = grant.asked.header;
+  const body: Report = {
+    type: "guard/v1/report",
+    app,
+    request,
+    attempt,
+    status: status === "ok" ? "completed" : "failed",
+    time: now(),
+  };
+  try {
+    const signed = await signObject(keys.signer, body);
+    await client.call("POST", `/v1/requests/${request}/report`, {
+      schema: requestViewSchema,
+      body: { report: signed },
+    });
+  } catch (error) {
+    if (!isGuardError(error)) throw error;
+    logger.warn(
+      { request, code: error.code },
+      "the relay did not take the report of a run; it will show it as unknown",
+    );
+  }
+}
+
+/** Digest of a result under the action's salt, or null where the result is not JSON or too large for it. */
+function saltedDigest(prepared: Prepared, result: unknown): string | null {
+  let value: Json;
+  try {
+    value = result === undefined ? null : snapshot(result);
+  } catch (error) {
+    if (isGuardError(error, "validation")) return null;
+    throw error;
+  }
+  return digestOf(canonicalJson({ type: "guard/v1/result", salt: prepared.salt, result: value }));
+}

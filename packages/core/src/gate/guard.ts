@@ -1,0 +1,320 @@
+/**
+ * The guard: the gate that every action passes through, with a lifetime.
+ *
+ *     action ─ identify ─ decide ─ approve ─ consume ─ execute ─ record
+ *
+ * Guarantees: closed by default. Whatever fails at any stage, the tool does not run, and the caller gets an
+ * error that says why; what ran is exactly what policy allowed or people approved, once.
+ */
+import type { Cancel } from "../approval/acts.ts";
+import type { Header } from "../approval/request.ts";
+import { signObject } from "../crypto/signed.ts";
+import { ConfigurationError, type GuardError, isGuardError } from "../errors.ts";
+import { requestViewSchema } from "../relay/api.ts";
+import { type Ask, type Asked, ask, type Mode } from "./ask.ts";
+import { type Context, identify } from "./context.ts";
+import { decide, type Grant, reconsider, type Started, start } from "./execution.ts";
+import { openGuard } from "./open.ts";
+import { checkOptions, type GuardOptions } from "./options.ts";
+import { type Ordinals, type Prepared, prepare, withArgs } from "./prepare.ts";
+import { type Protected, type ProtectOptions, protectedInput } from "./protect.ts";
+import { type Settled, settle } from "./settle.ts";
+import type { ActionInput, Check, CheckOptions, Execute, Execution, RunOptions } from "./types.ts";
+import { waitFor } from "./wait.ts";
+
+export interface Guard extends AsyncDisposable {
+  /** Decides and, where people have to be asked, asks; never waits for them. */
+  check(action: ActionInput, options?: CheckOptions): Promise<Check>;
+  /** Decides, asks, waits and runs. @throws GuardError where it did not run; the tool's own error where it did. */
+  run<R>(action: ActionInput, execute: Execute<R>, options?: RunOptions): Promise<R>;
+  /** {@link run} for a tool that yields values while it runs. */
+  runStream<T>(
+    action: ActionInput,
+    execute: (execution: Execution) => AsyncIterable<T>,
+    options?: RunOptions,
+  ): AsyncGenerator<T, void, undefined>;
+  /** A function that runs through the guard. It takes one argument: a plain JSON object. */
+  protect<A, R>(
+    tool: string,
+    fn: (args: A, execution: Execution) => R,
+    options?: ProtectOptions<A>,
+  ): Protected<A, R>;
+  /** Withdraws an open request: a signed act. */
+  cancel(request: string): Promise<void>;
+  /** Resolves once connection, roster and evidence are usable; fails early where they are not. */
+  ready(): Promise<void>;
+  /** Ends waiting, makes the evidence durable and signs its head. */
+  close(): Promise<void>;
+}
+
+/** @throws ConfigurationError where an option or a rule is not usable. Nothing is contacted yet. */
+export function createGuard(options: GuardOptions = {}): Guard {
+  checkOptions(options);
+  const opener = openGuard(options);
+  const ordinals: Ordinals = new Map();
+  const closing = new AbortController();
+  const running = new Set<Promise<unknown>>();
+  let opened: Promise<Context> | null = null;
+
+  async function context(): Promise<Context> {
+    if (closing.signal.aborted) throw new ConfigurationError("The guard is closed. Make another one.");
+    opened ??= opener().catch((error: unknown) => {
+      opened = null; // An outage may pass: the next call tries again.
+      throw error;
+    });
+    return opened;
+  }
+
+  /** Runs one pass, records how it was refused, and signs the chain's head after it. */
+  async function pass<T>(
+    input: ActionInput,
+    key: string | undefined,
+    body: (c: Context, prepared: Prepared) => Promise<T>,
+  ): Promise<T> {
+    const c = await context();
+    const prepared = prepare(input, { keys: c.keys, app: c.app, agent: c.agent, ordinals, key });
+    const { call, session, callId, action } = prepared;
+    c.chain.append({
+      type: "TOOL_CALL_PROPOSED",
+      session,
+      payload: {
+        call,
+        tool_name: action.tool,
+        call_id: callId,
+        action_digest: prepared.digest,
+        ...(c.capture === "full" ? { args: action.args } : {}),
+      },
+    });
+    try {
+      return await body(c, prepared);
+    } catch (error) {
+      if (isGuardError(error) && error.code !== "wait_timeout") refused(c, prepared, error);
+      throw error;
+    }
+  }
+
+  /** Signs the chain's head behind the caller's back; a chain that cannot be written stops the next call. */
+  function seal(c: Context): void {
+    const work = c.chain
+      .checkpoint()
+      .catch((error: unknown) => c.logger.error({ error: String(error) }, "evidence cannot be recorded"));
+    running.add(work);
+    void work.finally(() => running.delete(work));
+  }
+
+  function refused(c: Context, prepared: Prepared, error: GuardError): void {
+    c.chain.append({
+      type: "TOOL_CALL_DENIED",
+      session: prepared.session,
+      payload: {
+        call: prepared.call,
+        request: error.request ?? null,
+        code: error.code,
+        reasons: "reasons" in error ? (error.reasons as readonly string[]) : [],
+      },
+    });
+    seal(c);
+  }
+
+  /** Starts, and signs the chain's head once the execution has ended. */
+  async function begin(c: Context, grant: Grant): Promise<Started> {
+    const started = await start(c, grant);
+    return {
+      execution: started.execution,
+      succeeded: (result) => started.succeeded(result).finally(() => seal(c)),
+      failed: (error) => started.failed(error).finally(() => seal(c)),
+    };
+  }
+
+  const run = async <R>(input: ActionInput, execute: Execute<R>, options: RunOptions = {}): Promise<R> => {
+    const started = await admit(input, options);
+    return perform(started, execute);
+  };
+
+  /** Everything before the tool: to a started execution, or an error. */
+  function admit(input: ActionInput, options: RunOptions): Promise<Started> {
+    const signal = options.signal ? AbortSignal.any([options.signal, closing.signal]) : closing.signal;
+    return pass(input, options.key, async (c, prepared) => {
+      const grant = await granted(c, prepared, { mode: "wait", signal }, async (asked) =>
+        waitFor(c, asked, { signal, ...(options.timeout === undefined ? {} : { timeout: options.timeout }) }),
+      );
+      if (grant === null) throw new TypeError("A wait ended without an outcome.");
+      return begin(c, grant.grant);
+    });
+  }
+
+  return {
+    run,
+
+    async check(input, options = {}) {
+      const { mode = "suspend", signal, key } = options;
+      let asked: Asked | null = null;
+      try {
+        const grant = await pass(input, key, async (c, prepared) => {
+          const result = await granted(c, prepared, { mode, signal }, async (request) => {
+            asked = request;
+            return settle(c, request, request.view);
+          });
+          return result && { c, grant: result.grant, prepared };
+        });
+        if (grant === null) {
+          const { header } = asked as unknown as Asked;
+          return { status: "pending", requestId: header.request, expiresAt: header.expiresAt };
+        }
+        return {
+          status: "ready",
+          run: async (execute) => {
+            let started: Started;
+            try {
+              started = await begin(grant.c, grant.grant);
+            } catch (error) {
+              if (isGuardError(error)) refused(grant.c, grant.prepared, error);
+              throw error;
+            }
+            return perform(started, execute);
+          },
+        };
+      } catch (error) {
+        if (!isGuardError(error)) throw error;
+        return { status: "denied", error };
+      }
+    },
+
+    async *runStream(input, execute, options = {}) {
+      const started = await admit(input, options);
+      let last: unknown;
+      let ended = false;
+      try {
+        for await (const value of execute(started.execution)) {
+          last = value;
+          yield value;
+        }
+        ended = true;
+      } catch (error) {
+        ended = true;
+        await started.failed(error);
+        throw error;
+      } finally {
+        // Whoever reads may stop in the middle; the tool ran all the same.
+        if (!ended) await started.failed(new Error("stopped by its reader"));
+      }
+      await started.succeeded(last);
+    },
+
+    protect<A, R>(
+      tool: string,
+      fn: (args: A, execution: Execution) => R,
+      options: ProtectOptions<A> = {},
+    ): Protected<A, R> {
+      const input = protectedInput(tool, options);
+      return (args, call = {}) => {
+        const { session: _session, callId: _callId, requester: _requester, ...runOptions } = call;
+        return run<Awaited<R>>(
+          input(args, call),
+          async (execution) => await fn(execution.args as A, execution),
+          runOptions,
+        );
+      };
+    },
+
+    async cancel(request) {
+      const c = await context();
+      const body: Cancel = { type: "guard/v1/cancel", app: c.app, request, time: c.now() };
+      const cancel = await signObject(c.keys.signer, body);
+      await c.client.call("POST", `/v1/requests/${request}/cancel`, {
+        schema: requestViewSchema,
+        body: { cancel },
+      });
+    },
+
+    async ready() {
+      const c = await context();
+      await identify(c);
+    },
+
+    async close() {
+      if (closing.signal.aborted) return;
+      const c = await opened?.catch(() => null);
+      closing.abort();
+      if (!c) return;
+      c.watcher.close();
+      await Promise.all(running);
+      await c.chain.close();
+    },
+
+    async [Symbol.asyncDispose]() {
+      await this.close();
+    },
+  };
+}
+
+async function perform<R>(started: Started, execute: Execute<R>): Promise<R> {
+  let result: R;
+  try {
+    result = await execute(started.execution);
+  } catch (error) {
+    await started.failed(error);
+    throw error;
+  }
+  await started.succeeded(result);
+  return result;
+}
+
+/**
+ * Identify, decide and approve: to a grant, or null where `settleOn` says that nobody has answered yet.
+ * Asks anew as often as edits or changed terms demand it, within reason.
+ */
+async function granted(
+  c: Context,
+  first: Prepared,
+  options: { mode: Mode; signal: AbortSignal | undefined },
+  settleOn: (asked: Asked) => Promise<Settled>,
+): Promise<{ grant: Grant } | null> {
+  await identify(c);
+  let prepared = first;
+  let decision = decide(c, prepared);
+  if (decision.outcome === "allow") {
+    if (decision.relay) await c.follower.sync({ signal: options.signal });
+    return { grant: { kind: "allowed", prepared } };
+  }
+  let previous: Header | null = null;
+  for (let round = 0; round < 10; round++) {
+    const asked: Asked = await ask(c, prepared, { decision: decision as Ask, ...options, previous });
+    prepared = asked.prepared;
+    tellPending(c, asked);
+    const settled = await settleOn(asked);
+    if (settled.status === "pending") return null;
+    previous = asked.header;
+    if (settled.status === "approved") {
+      const { prepared: effective, askAnew } = reconsider(c, asked, settled);
+      if (askAnew === null)
+        return { grant: { kind: "approved", prepared: effective, asked, approved: settled } };
+      decision = askAnew;
+      prepared = effective;
+    } else {
+      prepared = withArgs(prepared, settled.args, c.app, c.agent);
+      const again = decide(c, prepared);
+      // Where policy would let the edited action pass by itself it is asked all the same: only a request can be
+      // consumed, and without that a restart would run it twice.
+      if (again.outcome === "ask") decision = again;
+    }
+  }
+  throw new ConfigurationError("An action was asked anew ten times without an end. Look at the policy.");
+}
+
+function tellPending(c: Context, asked: Asked): void {
+  const { header, paper, prepared, joined } = asked;
+  if (asked.view.state !== "pending") return;
+  c.notifyPending({
+    request: header.request,
+    tool: prepared.action.tool,
+    args: prepared.action.args,
+    approvers: header.terms.approvers,
+    quorum: header.terms.quorum,
+    reasons: paper.policy.reasons,
+    expiresAt: header.expiresAt,
+    session: prepared.session,
+    callId: prepared.callId,
+    joined,
+  });
+}

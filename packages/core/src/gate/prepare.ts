@@ -1,0 +1,98 @@
+/**
+ * The first stage: turns what a caller hands over into an action that cannot change any more, with the keys
+ * by which it is found again.
+ */
+
+import * as z from "zod/mini";
+import { canonicalJson, type Json } from "../action/canonical.ts";
+import { snapshot } from "../action/snapshot.ts";
+import { type Action, actionDigest, type Facts, factsSchema, schemaDigest } from "../approval/request.ts";
+import type { AgentKeys } from "../crypto/agent-keys.ts";
+import { base64url, randomBytes } from "../crypto/encoding.ts";
+import { digestOf } from "../crypto/hash.ts";
+import { ValidationError } from "../errors.ts";
+import { normaliseIdentity } from "../roster/identity.ts";
+import type { ActionInput } from "./types.ts";
+
+/** One pass through the gate. */
+export interface Prepared {
+  /** Random id that joins the events of this pass. */
+  readonly call: string;
+  readonly action: Action;
+  readonly facts: Facts;
+  readonly schema: Json;
+  readonly session: string | null;
+  readonly callId: string | null;
+  readonly requester: string | null;
+  readonly validate: ((args: Json) => Promise<unknown>) | null;
+  readonly salt: string;
+  readonly keyId: string;
+  readonly digest: string;
+}
+
+/** Counts equal calls of one session, in the order in which they come. */
+export type Ordinals = Map<string, number>;
+
+export function prepare(
+  input: ActionInput,
+  context: { keys: AgentKeys; app: string; agent: string; ordinals: Ordinals; key: string | undefined },
+): Prepared {
+  const { keys, app, agent, ordinals } = context;
+  if (typeof input.tool !== "string" || input.tool.length === 0 || input.tool.length > 200) {
+    throw new ValidationError("An action needs the name of its tool (1 to 200 characters).");
+  }
+  const schema = input.schema ? (snapshot(input.schema) as unknown as typeof input.schema) : null;
+  const action: Action = {
+    tool: input.tool,
+    args: snapshot(input.args ?? {}),
+    schemaDigest: schema === null ? null : schemaDigest(schema),
+  };
+  const session = input.session ?? null;
+  const callId = input.callId ?? null;
+  const key = context.key ?? defaultKey(input, action, session, callId, ordinals);
+  const salt = keys.salt(app, key);
+  return {
+    call: base64url(randomBytes(16)),
+    action,
+    facts: readFacts(input.facts),
+    schema: schema?.inputSchema ?? null,
+    session,
+    callId,
+    requester: input.requester == null ? null : normaliseIdentity(input.requester),
+    validate: input.validate ?? null,
+    salt,
+    keyId: keys.keyId(app, key),
+    digest: actionDigest(app, agent, action, salt),
+  };
+}
+
+/** The same pass for other arguments (edited, then asked anew). */
+export function withArgs(prepared: Prepared, args: Json, app: string, agent: string): Prepared {
+  const action = { ...prepared.action, args };
+  return { ...prepared, action, digest: actionDigest(app, agent, action, prepared.salt) };
+}
+
+function defaultKey(
+  input: ActionInput,
+  action: Action,
+  session: string | null,
+  callId: string | null,
+  ordinals: Ordinals,
+): string {
+  if (session === null) return base64url(randomBytes(32));
+  if (callId !== null && input.stableCallId === true) return canonicalJson(["call", session, callId]);
+  const id = digestOf(canonicalJson([session, action.tool, action.args]));
+  const ordinal = ordinals.get(id) ?? 0;
+  ordinals.set(id, ordinal + 1);
+  return canonicalJson(["args", session, id, ordinal]);
+}
+
+function readFacts(facts: Facts | undefined): Facts {
+  if (facts === undefined) return {};
+  const parsed = z.safeParse(factsSchema, snapshot(facts));
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new ValidationError(
+    `The facts about an action are not usable at ${issue?.path.join(".") || "the top"}: ${issue?.message}.`,
+  );
+}

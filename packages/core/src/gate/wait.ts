@@ -1,0 +1,89 @@
+/**
+ * Waiting for an answer: until the request is settled, the caller stops, or the request expires. An outage of
+ * the relay only makes it wait longer; silence ends in expiry (withheld-answer, timeout-allow).
+ */
+import { expiryGrace } from "../approval/outcome.ts";
+import { isGuardError, WaitTimeoutError } from "../errors.ts";
+import { type RequestView, requestViewSchema } from "../relay/api.ts";
+import type { Asked } from "./ask.ts";
+import type { Context } from "./context.ts";
+import { type Settled, settle } from "./settle.ts";
+import type { RunOptions } from "./types.ts";
+
+/** Longest timer that runtimes take. */
+const longestTimer = 2 ** 31 - 1;
+
+/** @throws GuardError for every end but an approval (or a request for other arguments). */
+export async function waitFor(
+  context: Context,
+  asked: Asked,
+  options: Pick<RunOptions, "signal" | "timeout">,
+): Promise<Exclude<Settled, { status: "pending" }>> {
+  const { header } = asked;
+  const stop = new AbortController();
+  const timer =
+    options.timeout === undefined
+      ? undefined
+      : setTimeout(() => stop.abort(), Math.min(options.timeout, longestTimer));
+  const abort = () => stop.abort();
+  options.signal?.addEventListener("abort", abort);
+  if (options.signal?.aborted) stop.abort();
+  try {
+    let view = asked.view;
+    for (;;) {
+      const settled = await settle(context, asked, view);
+      if (settled.status !== "pending") return settled;
+      if (stop.signal.aborted) throw stopped(asked, options.signal);
+      const left = header.expiresAt + expiryGrace - context.now();
+      await change(context, header.request, view.version, { left, stop: stop.signal });
+      view = (await read(context, header.request)) ?? view;
+    }
+  } finally {
+    clearTimeout(timer);
+    options.signal?.removeEventListener("abort", abort);
+  }
+}
+
+function stopped(asked: Asked, signal: AbortSignal | undefined): WaitTimeoutError {
+  const { request, expiresAt } = asked.header;
+  const why = signal?.aborted ? "The caller stopped waiting" : "The wait's own timeout is over";
+  return new WaitTimeoutError(
+    `${why}; the request stays open until ${new Date(expiresAt).toISOString()} and nothing ran.`,
+    { request, cause: signal?.reason },
+  );
+}
+
+/** Resolves at a change, when the caller stops, or when the request is certainly over. */
+async function change(
+  context: Context,
+  request: string,
+  version: number,
+  until: { left: number; stop: AbortSignal },
+): Promise<void> {
+  const over = new AbortController();
+  const timer = setTimeout(() => over.abort(), Math.min(Math.max(until.left, 0) + 1, longestTimer));
+  try {
+    await context.watcher.changed(request, version, AbortSignal.any([until.stop, over.signal]));
+  } catch (error) {
+    if (!until.stop.aborted && !over.signal.aborted) throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Reads a request; null while the relay cannot be reached. */
+async function read(context: Context, request: string): Promise<RequestView | null> {
+  try {
+    const { value } = await context.client.call("GET", `/v1/requests/${request}`, {
+      schema: requestViewSchema,
+    });
+    return value;
+  } catch (error) {
+    if (!isGuardError(error, "unavailable") && !isGuardError(error, "rate_limited")) throw error;
+    context.logger.warn(
+      { request, code: error.code },
+      "the relay cannot be asked about a request; waiting goes on",
+    );
+    return null;
+  }
+}

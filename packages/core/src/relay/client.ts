@@ -1,0 +1,260 @@
+/**
+ * Calls to the relay over fetch. One retry layer: network errors, timeouts, 429 and 5xx are repeated with
+ * jitter, honouring Retry-After; every call of Guard's API is safe to repeat. Everything that is not a clear
+ * answer (HTML with 200, a foreign shape, a body without end) is an `UnavailableError`.
+ *
+ * The token travels in a header only, and is in no error and no URL.
+ */
+import { createParser } from "eventsource-parser";
+import ky, { HTTPError } from "ky";
+import pLimit from "p-limit";
+import * as z from "zod/mini";
+import {
+  AlreadyExecutedError,
+  ClockSkewError,
+  ConfigurationError,
+  DeniedError,
+  ExpiredError,
+  type GuardError,
+  InProgressError,
+  isGuardError,
+  NoDeviceError,
+  RateLimitedError,
+  UnavailableError,
+  UnknownStateError,
+  ValidationError,
+} from "../errors.ts";
+import { type ApiErrorCode, apiErrorSchema } from "./api.ts";
+import { checkRelayUrl } from "./connection.ts";
+
+export interface RelayClientOptions {
+  /** Base URL of the relay: https, or http on loopback. */
+  readonly url: string;
+  /** Bearer token; null for the few calls that need none. */
+  readonly token: string | null;
+  readonly fetch?: typeof globalThis.fetch | undefined;
+  /** Milliseconds for one attempt, its body included. Default 10,000. */
+  readonly timeout?: number | undefined;
+  /** How often a call is repeated. Default 2. */
+  readonly retries?: number | undefined;
+  /** How many calls are under way at once. Default 20. */
+  readonly maxInFlight?: number | undefined;
+}
+
+export interface CallOptions<T> {
+  readonly schema: z.ZodMiniType<T>;
+  readonly body?: unknown;
+  readonly signal?: AbortSignal | undefined;
+  /** Milliseconds for one attempt, where a call is held by the relay on purpose. */
+  readonly timeout?: number | undefined;
+}
+
+/** One server-sent event, before its data is checked. */
+export interface RawEvent {
+  readonly event: string;
+  readonly data: string;
+}
+
+export interface RelayClient {
+  /** @throws GuardError; where the relay refused, `relayCode` says which {@link ApiErrorCode} it gave. */
+  call<T>(
+    method: "GET" | "POST",
+    path: string,
+    options: CallOptions<T>,
+  ): Promise<{ status: number; value: T }>;
+  /**
+   * Opens the event stream. Comments are passed on as events named `comment`, since they prove that the
+   * relay is there. Ends when the relay ends it or `signal` aborts.
+   */
+  stream(path: string, options: { signal: AbortSignal }): Promise<AsyncIterable<RawEvent>>;
+}
+
+const largestBody = 16 * 1024 * 1024;
+const retried = [408, 429, 500, 502, 503, 504];
+
+export function createRelayClient(options: RelayClientOptions): RelayClient {
+  const base = checkRelayUrl(options.url);
+  const send = options.fetch ?? globalThis.fetch.bind(globalThis);
+  const limit = pLimit(options.maxInFlight ?? 20);
+  const headers = {
+    accept: "application/json",
+    ...(options.token ? { authorization: `Bearer ${options.token}` } : {}),
+  };
+  const http = ky.create({
+    timeout: false,
+    headers,
+    redirect: "error",
+    retry: {
+      limit: options.retries ?? 2,
+      methods: ["get", "post"],
+      statusCodes: retried,
+      afterStatusCodes: [429, 503],
+      maxRetryAfter: 30_000,
+      backoffLimit: 5_000,
+      jitter: true,
+    },
+  });
+  const urlOf = (path: string) => new URL(base.pathname.replace(/\/$/, "") + path, base);
+
+  async function attempt(request: Request, timeout: number): Promise<Response> {
+    const expired = AbortSignal.timeout(timeout);
+    const response = await send(new Request(request, { signal: AbortSignal.any([request.signal, expired]) }));
+    return new Response(await cappedText(response, expired), {
+      status: response.status,
+      headers: response.headers,
+    });
+  }
+
+  return {
+    async call(method, path, { schema, body, signal, timeout = options.timeout ?? 10_000 }) {
+      const run = async () => {
+        let response: Response;
+        try {
+          response = await http(urlOf(path), {
+            method,
+            ...(body === undefined ? {} : { json: body }),
+            ...(signal ? { signal } : {}),
+            fetch: (input, init) => attempt(new Request(input, init), timeout),
+          });
+        } catch (error) {
+          if (signal?.aborted) throw signal.reason;
+          throw await errorOf(error, base.origin);
+        }
+        return { status: response.status, value: await valueOf(response, schema, base.origin) };
+      };
+      // A call that the relay holds on purpose must not keep others from being made.
+      return timeout > (options.timeout ?? 10_000) ? run() : limit(run);
+    },
+
+    async stream(path, { signal }) {
+      const request = new Request(urlOf(path), {
+        headers: { ...headers, accept: "text/event-stream" },
+        redirect: "error",
+        signal,
+      });
+      const response = await send(request);
+      const type = response.headers.get("content-type") ?? "";
+      if (!response.ok || !type.startsWith("text/event-stream") || response.body === null) {
+        await response.body?.cancel();
+        throw new UnavailableError(`${base.origin} gave no event stream (status ${response.status}).`);
+      }
+      return events(response.body);
+    },
+  };
+}
+
+async function* events(body: ReadableStream<Uint8Array>): AsyncGenerator<RawEvent> {
+  const ready: RawEvent[] = [];
+  const parser = createParser({
+    onEvent: ({ event, data }) => ready.push({ event: event ?? "message", data }),
+    onComment: (data) => ready.push({ event: "comment", data }),
+  });
+  const decoder = new TextDecoder();
+  const reader = body.getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      parser.feed(decoder.decode(value, { stream: true }));
+      yield* ready.splice(0);
+    }
+  } finally {
+    await reader.cancel().catch(() => {}); // Already closed: there is nothing left to cancel.
+  }
+}
+
+async function cappedText(response: Response, expired: AbortSignal): Promise<string> {
+  if (response.body === null) return "";
+  const reader = response.body.getReader();
+  const stop = () => void reader.cancel(expired.reason).catch(() => {});
+  expired.addEventListener("abort", stop);
+  try {
+    const decoder = new TextDecoder();
+    let text = "";
+    let size = 0;
+    for (;;) {
+      const { done, value } = await reader.read();
+      expired.throwIfAborted();
+      if (done) return text + decoder.decode();
+      size += value.length;
+      if (size > largestBody) throw new UnavailableError("The relay's answer has no end.");
+      text += decoder.decode(value, { stream: true });
+    }
+  } finally {
+    expired.removeEventListener("abort", stop);
+    await reader.cancel().catch(() => {});
+  }
+}
+
+async function valueOf<T>(response: Response, schema: z.ZodMiniType<T>, origin: string): Promise<T> {
+  let value: unknown;
+  try {
+    value = JSON.parse(await response.text());
+  } catch (cause) {
+    throw new UnavailableError(`${origin} answered, but not as a Guard relay does. Is the address right?`, {
+      cause,
+    });
+  }
+  const parsed = z.safeParse(schema, value);
+  if (!parsed.success) {
+    throw new UnavailableError(`${origin} gave an answer of a shape that this version does not know.`);
+  }
+  return parsed.data;
+}
+
+async function errorOf(error: unknown, origin: string): Promise<GuardError> {
+  if (isGuardError(error)) return error;
+  if (!(error instanceof HTTPError)) {
+    return new UnavailableError(`The relay at ${origin} cannot be reached. Is it running?`, { cause: error });
+  }
+  const { status, headers } = error.response;
+  let body: unknown;
+  try {
+    body = JSON.parse(await error.response.text());
+  } catch {
+    body = undefined; // A proxy's page, say: the status alone tells.
+  }
+  const parsed = z.safeParse(apiErrorSchema, body);
+  const code = parsed.success ? parsed.data.error.code : "";
+  const message = parsed.success
+    ? `The relay refused: ${parsed.data.error.message.slice(0, 500)}`
+    : `The relay at ${origin} answered with status ${status}.`;
+  const made = refusal(code, status, message, headers.get("retry-after"));
+  made.relayCode = code;
+  return made;
+}
+
+function refusal(code: string, status: number, message: string, retryAfter: string | null): GuardError {
+  switch (code as ApiErrorCode) {
+    case "unauthorized":
+    case "forbidden":
+      return new ConfigurationError(`${message} Is the token the newest one, and of the right kind?`);
+    case "suspended":
+      return new DeniedError(message, { reasons: ["the agent is suspended"] });
+    case "invalid":
+    case "too_large":
+      return new ValidationError(message);
+    case "clock_skew":
+      return new ClockSkewError(message);
+    case "no_device":
+      return new NoDeviceError(message, { identities: [] });
+    case "expired":
+      return new ExpiredError(message);
+    case "not_approved":
+      return new DeniedError(message);
+    case "in_progress":
+      return new InProgressError(message);
+    case "completed":
+      return new AlreadyExecutedError(message);
+    case "unknown":
+      return new UnknownStateError(message);
+    case "rate_limited":
+    case "too_many_open":
+      return new RateLimitedError(message, {
+        retryAfter: retryAfter === null ? null : Number(retryAfter) * 1000,
+      });
+    default:
+      if (status === 429) return new RateLimitedError(message);
+      return new UnavailableError(message);
+  }
+}

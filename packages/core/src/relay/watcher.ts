@@ -1,0 +1,162 @@
+/**
+ * Waiting for changes at the relay. One event stream serves all requests of a guard or device; where the
+ * stream gives nothing in 3 s, or nothing for 75 s, the relay is polled with jitter instead, until a stream
+ * works again. A change is only ever a wake-up: whoever waits reads the request again and verifies it.
+ */
+import * as z from "zod/mini";
+import type { Head } from "../crypto/signed.ts";
+import { type RequestList, requestViewSchema, streamEventSchemas } from "./api.ts";
+import type { RelayClient } from "./client.ts";
+
+const firstEventWithin = 3_000;
+const silenceAfter = 75_000;
+const holdSeconds = 55;
+const firstPoll = 400;
+const pollFactor = 1.6;
+const slowestPoll = 30_000;
+
+export interface Watcher {
+  /** Resolves once the relay may know more of `request` than `version`. Rejects only when `signal` aborts. */
+  changed(request: string, version: number, signal: AbortSignal): Promise<void>;
+  close(): void;
+}
+
+export interface WatcherOptions {
+  readonly client: RelayClient;
+  /** A head that the relay announced; whoever follows the roster decides what to do. */
+  readonly onHead?: (head: Head) => void;
+  /** Everything that the stream says about requests, for lists that are shown. */
+  readonly onRequest?: (change: RequestList["requests"][number]) => void;
+  /** Why the stream did not work; it is tried again by itself. */
+  readonly onStreamError?: (error: unknown) => void;
+}
+
+interface Waiter {
+  readonly request: string;
+  readonly version: number;
+  wake(): void;
+}
+
+export function createWatcher(options: WatcherOptions): Watcher {
+  const { client, onHead, onRequest, onStreamError } = options;
+  const waiters = new Set<Waiter>();
+  // What the stream said last: a change between a caller's read and its waiting must not be lost.
+  const seen = new Map<string, number>();
+  let running: AbortController | null = null;
+
+  function wake(request: string, version: number): void {
+    seen.set(request, version);
+    for (const waiter of waiters) if (waiter.request === request && version > waiter.version) waiter.wake();
+  }
+
+  /** Reads the stream until it ends, is silent, or nobody waits. Returns whether it said anything. */
+  async function stream(signal: AbortSignal): Promise<boolean> {
+    const silence = new AbortController();
+    let timer = setTimeout(() => silence.abort(), firstEventWithin);
+    let said = false;
+    try {
+      const events = await client.stream("/v1/stream", { signal: AbortSignal.any([signal, silence.signal]) });
+      for await (const { event, data } of events) {
+        clearTimeout(timer);
+        timer = setTimeout(() => silence.abort(), silenceAfter);
+        said = true;
+        dispatch(event, data);
+      }
+    } catch (error) {
+      if (!signal.aborted) onStreamError?.(error);
+    } finally {
+      clearTimeout(timer);
+    }
+    return said;
+  }
+
+  function dispatch(event: string, data: string): void {
+    if (!Object.hasOwn(streamEventSchemas, event)) return;
+    const value: unknown = JSON.parse(data);
+    if (event === "state") {
+      const state = z.parse(streamEventSchemas.state, value);
+      onHead?.(state.roster);
+      for (const change of state.requests) {
+        onRequest?.(change);
+        wake(change.request, change.version);
+      }
+      // What is not listed is not open any more: it changed while nobody listened.
+      const open = new Set(state.requests.map((change) => change.request));
+      for (const waiter of waiters) if (!open.has(waiter.request)) waiter.wake();
+    } else if (event === "request") {
+      const change = z.parse(streamEventSchemas.request, value);
+      onRequest?.(change);
+      wake(change.request, change.version);
+    } else {
+      onHead?.(z.parse(streamEventSchemas.roster, value));
+    }
+  }
+
+  /** Polls every waiter once; the relay holds each poll until something changes. */
+  async function poll(signal: AbortSignal): Promise<void> {
+    await Promise.allSettled(
+      [...waiters].map(async (waiter) => {
+        const path = `/v1/requests/${waiter.request}?wait=${holdSeconds}&version=${waiter.version}`;
+        const timeout = (holdSeconds + 5) * 1000;
+        const { value } = await client.call("GET", path, { schema: requestViewSchema, signal, timeout });
+        onHead?.(value.roster);
+        wake(value.request, value.version);
+      }),
+    );
+  }
+
+  async function run(signal: AbortSignal): Promise<void> {
+    let delay = firstPoll;
+    while (!signal.aborted) {
+      if (await stream(signal)) delay = firstPoll;
+      if (signal.aborted) return;
+      await poll(signal);
+      await pause(delay * (0.5 + Math.random() / 2), signal);
+      delay = Math.min(delay * pollFactor, slowestPoll);
+    }
+  }
+
+  function close(): void {
+    running?.abort();
+    running = null;
+    seen.clear();
+  }
+
+  return {
+    async changed(request, version, signal) {
+      signal.throwIfAborted();
+      if ((seen.get(request) ?? -1) > version) return;
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      const waiter: Waiter = { request, version, wake: resolve };
+      const abort = () => reject(signal.reason);
+      signal.addEventListener("abort", abort);
+      waiters.add(waiter);
+      if (!running) {
+        running = new AbortController();
+        void run(running.signal);
+      }
+      try {
+        await promise;
+      } finally {
+        signal.removeEventListener("abort", abort);
+        waiters.delete(waiter);
+        // Somebody who waits again at once keeps the stream; otherwise it costs nothing.
+        setTimeout(() => waiters.size === 0 && close(), 1_000).unref?.();
+      }
+    },
+    close,
+  };
+}
+
+/** Resolves after `ms`, or at once when `signal` aborts. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, ms);
+    function done() {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    }
+    signal.addEventListener("abort", done);
+  });
+}

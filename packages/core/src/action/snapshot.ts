@@ -96,8 +96,8 @@ class Snapshotter {
 }
 
 function className(prototype: object): string {
-  const { constructor } = prototype as { constructor?: unknown };
-  return typeof constructor === "function" ? constructor.name : "unknown";
+  const made = (prototype as { constructor?: unknown }).constructor;
+  return typeof made === "function" ? made.name : "unknown";
 }
 
 function refuse(path: string, what: string): ValidationError {

@@ -211,7 +211,7 @@ export function createGuard(options: GuardOptions = {}): Guard {
         const { session: _session, callId: _callId, requester: _requester, ...runOptions } = call;
         return run<Awaited<R>>(
           input(args, call),
-          async (execution) => await fn(execution.args as A, execution),
+          async (execution): Promise<Awaited<R>> => await fn(execution.args as A, execution),
           runOptions,
         );
       };

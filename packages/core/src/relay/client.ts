@@ -120,7 +120,7 @@ export function createRelayClient(options: RelayClientOptions): RelayClient {
           if (signal?.aborted) throw signal.reason;
           throw await errorOf(error, base.origin);
         }
-        return { status: response.status, value: await valueOf(response, schema, base.origin) };
+        return { status: response.status, value: await checkedValue(response, schema, base.origin) };
       };
       // A call that the relay holds on purpose must not keep others from being made.
       return timeout > (options.timeout ?? 10_000) ? run() : limit(run);
@@ -186,7 +186,7 @@ async function cappedText(response: Response, expired: AbortSignal): Promise<str
   }
 }
 
-async function valueOf<T>(response: Response, schema: z.ZodMiniType<T>, origin: string): Promise<T> {
+async function checkedValue<T>(response: Response, schema: z.ZodMiniType<T>, origin: string): Promise<T> {
   let value: unknown;
   try {
     value = JSON.parse(await response.text());

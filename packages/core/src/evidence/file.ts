@@ -188,6 +188,9 @@ async function openLocked(file: string, lock: Lock): Promise<Opened> {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
       handle = await fs.open(file, "a+", 0o600);
     }
+    if (!(await handle.stat()).isFile()) {
+      throw new ConfigurationError(`${file} is not a file. Name a file that Guard may make.`);
+    }
     await mend(file, handle);
     return { file, handle, lock };
   } catch (error) {

@@ -37,27 +37,36 @@ export async function* readEvidence(file: string): AsyncGenerator<string, void, 
       const { bytesRead } = await handle.read(buffer, rest.length, block, null);
       if (bytesRead === 0) break;
       const bytes = buffer.subarray(0, rest.length + bytesRead);
-      let start = 0;
-      for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10, start)) {
-        yield decode(bytes.subarray(start, end));
-        start = end + 1;
-      }
+      const start = bytes.lastIndexOf(10) + 1;
+      if (start > 0) yield* decodeAll(bytes.subarray(0, start - 1));
       rest = bytes.subarray(start);
     }
-    if (rest.length > 0) yield decode(rest);
+    if (rest.length > 0) yield* decodeAll(rest);
   } finally {
     await handle.close();
   }
 }
 
 /** Bytes that are not UTF-8 become a text that is no JSON, so that the reader names their place. */
-function decode(bytes: Uint8Array): string {
+function decodeAll(bytes: Uint8Array): string[] {
   try {
-    return fromUtf8(bytes);
+    return fromUtf8(bytes).split("\n");
   } catch (error) {
-    if (isGuardError(error, "validation")) return "\uFFFD";
-    throw error;
+    if (!isGuardError(error, "validation")) throw error;
   }
+  const lines: string[] = [];
+  for (let start = 0; start <= bytes.length; ) {
+    const end = bytes.indexOf(10, start);
+    const line = bytes.subarray(start, end < 0 ? bytes.length : end);
+    start += line.length + 1;
+    try {
+      lines.push(fromUtf8(line));
+    } catch (error) {
+      if (!isGuardError(error, "validation")) throw error;
+      lines.push("\uFFFD");
+    }
+  }
+  return lines;
 }
 
 export interface Tail {

@@ -59,8 +59,10 @@ export async function verifyChain(lines: Lines, options: VerifyOptions): Promise
   let events = 0;
   let checkpoints = 0;
   let covered = -1;
-  // Hashes of the events that a later checkpoint may still name, and which of them are checkpoints.
-  let window = new Map<number, { hash: string; counts: boolean }>();
+  // Hashes from event `base` on, which a later checkpoint may still name, and where checkpoints stand.
+  let base = 0;
+  let hashes: string[] = [];
+  let marks: number[] = [];
 
   async function begin(envelope: Envelope): Promise<void> {
     first = envelope;
@@ -94,15 +96,14 @@ export async function verifyChain(lines: Lines, options: VerifyOptions): Promise
     if (body.seq === null) return;
     if (body.seq >= envelope.seq) refuse("the checkpoint covers an event that comes later");
     if (body.seq < covered) refuse("the checkpoint covers less than the one before");
-    const event = window.get(body.seq);
-    if (event?.hash !== body.hash) {
+    if (hashes[body.seq - base] !== body.hash) {
       problem(body.seq, `this is not the event that the checkpoint at seq ${envelope.seq} covers`);
       return;
     }
-    if (rosters || !options.roster) covered = body.seq;
-    const rest = new Map<number, { hash: string; counts: boolean }>();
-    for (const [seq, kept] of window) if (seq >= covered) rest.set(seq, kept);
-    window = rest;
+    covered = body.seq;
+    hashes = hashes.slice(covered - base);
+    base = covered;
+    marks = marks.filter((seq) => seq > covered);
   }
 
   const judged = (seq: number, work: () => undefined | Promise<void>): undefined | Promise<void> => {
@@ -124,7 +125,8 @@ export async function verifyChain(lines: Lines, options: VerifyOptions): Promise
         "this is not the event that the newest known checkpoint covers: the chain forks here or before",
       );
     }
-    window.set(seq, { hash, counts: envelope.event_type !== "CHECKPOINT_CREATED" });
+    hashes.push(hash);
+    if (envelope.event_type === "CHECKPOINT_CREATED") marks.push(seq);
     if (seq === 0) {
       return (async () => {
         await judged(0, () => begin(envelope));
@@ -155,8 +157,6 @@ export async function verifyChain(lines: Lines, options: VerifyOptions): Promise
     }
   }
 
-  let uncovered = 0;
-  for (const [seq, event] of window) if (seq > covered && event.counts) uncovered++;
   return {
     valid: firstBad === null,
     events,
@@ -167,7 +167,7 @@ export async function verifyChain(lines: Lines, options: VerifyOptions): Promise
     calls: calls.counts,
     requests: calls.requests,
     checkpoints,
-    uncovered,
+    uncovered: events - 1 - covered - marks.length,
     problems,
   };
 }

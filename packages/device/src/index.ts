@@ -1,1 +1,10 @@
-export {};
+/**
+ * `@guard/device`: what an approver's device does, in a browser or in Node: enrol, open what it is asked, show
+ * it as it is, and sign what its person decided. Files are in `@guard/device/node`.
+ */
+export { type Decision, type Device, type OpenDeviceOptions, openDevice } from "./device.ts";
+export { type Enrolling, type EnrolOptions, enrol } from "./enrol.ts";
+export { createDeviceKeys, type DeviceKeys, type DeviceSecrets, deviceKeys } from "./keys.ts";
+export type { GivenAnswer, OpenedRequest } from "./open.ts";
+export { type DeviceProfile, type DeviceStore, memoryDeviceStore, type ProfileId } from "./profile.ts";
+export { type Homograph, homographs, visible, visibleJson, visibleString } from "./visible.ts";

@@ -1,0 +1,241 @@
+/**
+ * A device at work: shows what it is asked and signs what its person decides.
+ *
+ * Guarantees: it signs only for a request that it opened itself, before its expiry, over digests computed from
+ * what it opened; an edit only where the terms allow one; one answer for each request, and a retry posts the
+ * very same bytes.
+ */
+import {
+  type Answer,
+  actionDigest,
+  ConfigurationError,
+  canonicalJson,
+  createRelayClient,
+  ExpiredError,
+  followRoster,
+  isGuardError,
+  type Json,
+  type RequestView,
+  type Roster,
+  replyDigest,
+  requestListSchema,
+  requestViewSchema,
+  type Signer,
+  type Statement,
+  sealReply,
+  signObject,
+  UnavailableError,
+  ValidationError,
+} from "@guard/core";
+import { type DeviceChange, deviceChanges } from "./changes.ts";
+import { deviceKeys } from "./keys.ts";
+import { type Opened, type OpenedRequest, openView } from "./open.ts";
+import type { DeviceProfile, DeviceStore } from "./profile.ts";
+
+export interface OpenDeviceOptions {
+  readonly profile: DeviceProfile;
+  /** Where the profile came from; keeps the roster between sessions. */
+  readonly store: DeviceStore;
+  /** Needed where the signing key is kept elsewhere (a passkey, a WebCrypto key). */
+  readonly signer?: Signer;
+  readonly fetch?: typeof globalThis.fetch | undefined;
+  readonly now?: () => number;
+  /** Told about outages that are waited out. */
+  readonly onProblem?: (error: unknown) => void;
+}
+
+export interface Decision {
+  readonly decision: "approve" | "reject";
+  /** Sealed to the agent; at most 4000 characters. */
+  readonly reason?: string | null;
+  /** Other arguments that may run instead; approve only. Absent: as asked. */
+  readonly args?: Json;
+}
+
+export interface Device {
+  readonly profile: DeviceProfile;
+  roster(): Roster;
+  /** Everything open now, and then every request that changes, until `signal` aborts. */
+  requests(options: { signal: AbortSignal }): AsyncGenerator<RequestView>;
+  /** Everything that is open now. */
+  list(): Promise<readonly RequestView[]>;
+  /** One request by its id. */
+  get(request: string): Promise<RequestView>;
+  /** @throws VerificationError where something about the request is not as its agent signed it. */
+  open(view: RequestView): Promise<OpenedRequest>;
+  /**
+   * Signs and posts. Repeating the same decision posts the same bytes.
+   * @throws ExpiredError (too late), ValidationError (an edit that is not allowed), ConfigurationError
+   *   (another decision was made here before, or the request was not opened by this device)
+   */
+  decide(opened: OpenedRequest, decision: Decision): Promise<RequestView>;
+}
+
+/** Opens an enrolled device and brings its roster up to date. @throws GuardError */
+export async function openDevice(options: OpenDeviceOptions): Promise<Device> {
+  const { profile, store, fetch, now = Date.now, onProblem } = options;
+  const { app, identity, device } = profile;
+  const { signer, decryption } = await deviceKeys(profile.secrets, { signer: options.signer });
+  const client = createRelayClient({ url: profile.relay, token: profile.token, fetch });
+  const follower = followRoster({ client, app, floor: null, store: store.roster(profile), now });
+  try {
+    await follower.ready();
+    await follower.sync();
+  } catch (error) {
+    if (!isGuardError(error) || error.relayCode !== "unauthorized") throw error;
+    throw new ConfigurationError(
+      `The relay does not know the device "${profile.name}" of ${identity}: it was revoked, or the owner has not confirmed it yet.`,
+      { cause: error },
+    );
+  }
+
+  const papers = new WeakMap<OpenedRequest, Opened>();
+  const given = new Map<string, { readonly choice: string; readonly answer: Promise<Answer> }>();
+
+  async function get(request: string): Promise<RequestView> {
+    const path = `/v1/requests/${encodeURIComponent(request)}`;
+    return (await client.call("GET", path, { schema: requestViewSchema })).value;
+  }
+
+  async function* requests({ signal }: { signal: AbortSignal }): AsyncGenerator<RequestView> {
+    const open = new Map<string, number>();
+    for await (const change of deviceChanges({ client, signal, onProblem })) {
+      const ids = await changedIds(change, open);
+      for (const id of ids) {
+        const view = await get(id);
+        if (view.state === "pending") open.set(id, view.version);
+        else open.delete(id);
+        yield view;
+      }
+    }
+  }
+
+  async function changedIds(change: DeviceChange, open: Map<string, number>): Promise<readonly string[]> {
+    switch (change.kind) {
+      case "roster":
+        await follower.reach(change.roster);
+        return [];
+      case "request":
+        return [change.request.request];
+      case "open": {
+        if (change.roster.seq > follower.current().head.seq) await follower.sync();
+        const listed = new Set(change.requests.map(({ request }) => request));
+        const gone = [...open.keys()].filter((id) => !listed.has(id));
+        const changed = change.requests.filter(({ request, version }) => open.get(request) !== version);
+        return [...gone, ...changed.map(({ request }) => request)];
+      }
+    }
+  }
+
+  async function sign(paper: Opened, { decision, reason, args }: Decision): Promise<Answer> {
+    const { header } = paper;
+    const { action, salt } = paper.paper;
+    const edited = args === undefined ? null : (JSON.parse(canonicalJson(args)) as Json);
+    const asked = actionDigest(app, header.agent, action, salt);
+    const effective =
+      args === undefined ? asked : actionDigest(app, header.agent, { ...action, args: edited }, salt);
+    const edit = effective === asked ? null : { args: edited };
+    const reply =
+      reason || edit
+        ? await sealReply({
+            reply: { type: "guard/v1/reply", request: header.request, reason: reason || null, edit },
+            app,
+            device,
+            agentEncryptionKey: paper.agent.encryptionKey,
+          })
+        : null;
+    const statement: Statement = {
+      type: "guard/v1/statement",
+      app,
+      request: header.request,
+      requestDigest: header.requestDigest,
+      actionDigest: asked,
+      effective,
+      decision,
+      response: reply ? replyDigest(reply) : null,
+      identity,
+      device,
+      roster: follower.current().head,
+      time: now(),
+    };
+    return { statement: await signObject(signer, statement), reply };
+  }
+
+  async function decide(opened: OpenedRequest, decision: Decision): Promise<RequestView> {
+    const paper = papers.get(opened);
+    if (!paper)
+      throw new ConfigurationError("This device did not open that request. Open it first, then decide.");
+    const { request } = paper.header;
+    const choice = canonicalJson({
+      decision: decision.decision,
+      reason: decision.reason ?? null,
+      edit: decision.args === undefined ? null : { args: decision.args },
+    });
+    let made = given.get(request);
+    if (made && made.choice !== choice) {
+      throw new ConfigurationError("This request was answered here already, with another decision.", {
+        request,
+      });
+    }
+    if (!made) {
+      if (now() >= paper.header.expiresAt) {
+        throw new ExpiredError("Too late: the request has expired. Nothing was signed.", { request });
+      }
+      if (decision.args !== undefined && decision.decision === "reject") {
+        throw new ValidationError("A rejection cannot carry other arguments.", { request });
+      }
+      if (decision.args !== undefined && !paper.header.terms.editable) {
+        throw new ValidationError("The arguments of this request may not be edited. Reject it and say why.", {
+          request,
+        });
+      }
+      if ((decision.reason?.length ?? 0) > 4000)
+        throw new ValidationError("A reason has at most 4000 characters.");
+      made = { choice, answer: sign(paper, decision) };
+      given.set(request, made);
+      made.answer.catch(() => given.delete(request));
+    }
+    return post(request, await made.answer);
+  }
+
+  async function post(request: string, body: Answer): Promise<RequestView> {
+    try {
+      const path = `/v1/requests/${request}/statements`;
+      return (await client.call("POST", path, { body, schema: requestViewSchema })).value;
+    } catch (error) {
+      if (!isGuardError(error)) throw error;
+      if (error.relayCode === "expired") {
+        throw new ExpiredError("Too late: the request has expired.", { request, cause: error });
+      }
+      if (error.relayCode === "already_decided") {
+        const { state } = await get(request);
+        const late = new UnavailableError(`Too late: the request is ${state} already.`, {
+          request,
+          cause: error,
+        });
+        late.relayCode = "already_decided";
+        throw late;
+      }
+      throw error;
+    }
+  }
+
+  return {
+    profile,
+    roster: () => follower.current(),
+    requests,
+    async list() {
+      const views: RequestView[] = [];
+      const { value } = await client.call("GET", "/v1/requests?state=open", { schema: requestListSchema });
+      for (const { request } of value.requests) views.push(await get(request));
+      return views;
+    },
+    get,
+    async open(view) {
+      const opened = await openView({ view, app, identity, device, decryption, follower, now: now() });
+      papers.set(opened.opened, opened);
+      return opened.opened;
+    },
+    decide,
+  };
+}

@@ -1,0 +1,131 @@
+/**
+ * Enrolment on the device's side: makes keys, posts them authenticated by the invitation's code (which the
+ * relay never sees), and waits until the owner has put the device on the roster of the app that came with it.
+ */
+import {
+  ConfigurationError,
+  createRelayClient,
+  deviceIdOf,
+  type Enrolment,
+  ExpiredError,
+  enrolmentMac,
+  fingerprint,
+  followRoster,
+  type Invitation,
+  invitationToken,
+  isGuardError,
+  newToken,
+  parseInvitation,
+  type Signer,
+  signObject,
+  tokenHash,
+} from "@guard/core";
+import * as z from "zod/mini";
+import { createDeviceKeys } from "./keys.ts";
+import { pause } from "./pause.ts";
+import type { DeviceProfile, DeviceStore } from "./profile.ts";
+
+export interface EnrolOptions {
+  /** What `guard invite` printed, or its parsed form. */
+  readonly invitation: string | Invitation;
+  /** What people call this device: 1 to 100 characters. */
+  readonly name: string;
+  /** `terminal`, or the origin of the page on which it decides. */
+  readonly origin: string;
+  readonly store: DeviceStore;
+  /** A key kept elsewhere (a passkey, a WebCrypto key). Without it a software key is made. */
+  readonly signer?: Signer;
+  readonly fetch?: typeof globalThis.fetch | undefined;
+  readonly now?: () => number;
+}
+
+export interface Enrolling {
+  readonly profile: DeviceProfile;
+  readonly device: string;
+  /** Three groups of four digits: both people compare them. */
+  readonly fingerprint: string;
+  /**
+   * Resolves once the owner has confirmed. Polls every second.
+   * @throws ExpiredError when the invitation ends first; VerificationError where the roster is another app's.
+   */
+  waitUntilEnrolled(options?: { signal?: AbortSignal; interval?: number }): Promise<DeviceProfile>;
+}
+
+/** @throws VerificationError where the invitation is damaged; ExpiredError where it is too old. */
+export async function enrol(options: EnrolOptions): Promise<Enrolling> {
+  const { name, origin, store, fetch, now = Date.now } = options;
+  const invitation =
+    typeof options.invitation === "string" ? parseInvitation(options.invitation) : options.invitation;
+  const { relay, app, identity, expiresAt, code } = invitation;
+  if (now() > expiresAt) throw new ExpiredError("The invitation has expired. Ask for a new one.");
+  if (name.length < 1 || name.length > 100) {
+    throw new ConfigurationError("A device's name has 1 to 100 characters.");
+  }
+
+  const { secrets, keys } = await createDeviceKeys(options.signer ? { signer: options.signer } : {});
+  const { key } = keys.signer;
+  const encryptionKey = keys.decryption.publicKey;
+  const token = newToken();
+  const device = deviceIdOf({ app, identity, key, encryptionKey });
+  const profile: DeviceProfile = {
+    version: 1,
+    relay,
+    app,
+    identity,
+    device,
+    name,
+    origin,
+    key,
+    encryptionKey,
+    token,
+    secrets,
+  };
+  const facts: Omit<Enrolment, "mac"> = {
+    type: "guard/v1/enrolment",
+    app,
+    identity,
+    expiresAt,
+    key,
+    encryptionKey,
+    name,
+    origin,
+    tokenHash: tokenHash(token),
+  };
+  const enrolment: Enrolment = { ...facts, mac: enrolmentMac(code, facts) };
+  // A passkey's ceremony cannot sign these bytes; the code's MAC stands for its possession.
+  const mute: Signer = { key, sign: async () => "" };
+  const signed = await signObject(key.kind === "webauthn" ? mute : keys.signer, enrolment);
+
+  const invited = createRelayClient({ url: relay, token: invitationToken(code), fetch });
+  // Kept before it is posted: a crash in between must not lose keys that the owner may already confirm.
+  await store.save(profile);
+  await invited.call("POST", "/v1/enrolments", { body: { enrolment: signed }, schema: z.object({}) });
+
+  return {
+    profile,
+    device,
+    fingerprint: fingerprint(device),
+    async waitUntilEnrolled({ signal = new AbortController().signal, interval = 1000 } = {}) {
+      const own = createRelayClient({ url: relay, token, fetch });
+      const kept = store.roster(profile);
+      // The invitation's token may end with the enrolment; from then on the device's own is good.
+      let client = invited;
+      for (;;) {
+        signal.throwIfAborted();
+        try {
+          const follower = followRoster({ client, app, floor: null, store: kept, now });
+          await follower.ready();
+          const roster = await follower.sync({ signal });
+          if (roster.device(device)) return profile;
+        } catch (error) {
+          if (!isGuardError(error)) throw error;
+          if (error.relayCode === "unauthorized") client = client === invited ? own : invited;
+          else if (error.code !== "unavailable" && error.code !== "rate_limited") throw error;
+        }
+        if (now() > expiresAt)
+          throw new ExpiredError("Nobody confirmed this device in time. Ask for a new invitation.");
+        await pause(interval, signal);
+      }
+    },
+  };
+}

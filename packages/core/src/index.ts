@@ -48,6 +48,7 @@ export {
   readStatement,
   type SealedReply,
   type Statement,
+  sealedReplySchema,
 } from "./approval/statement.ts";
 export { eligible, type Terms, termsSchema } from "./approval/terms.ts";
 export { type AgentKeys, agentKeys } from "./crypto/agent-keys.ts";

@@ -69,6 +69,7 @@ export interface Roster {
   /** Devices on which `identity` can decide now: neither they nor it revoked. */
   devicesOf(identity: string): readonly DeviceRecord[];
   agents(): readonly AgentRecord[];
+  relays(): readonly RelayRecord[];
   devices(): readonly DeviceRecord[];
   identities(): readonly IdentityRecord[];
 }
@@ -366,6 +367,7 @@ function viewOf(state: State): Roster {
       return [...state.devices.values()].filter((device) => device.identity === identity && !device.revoked);
     },
     agents: () => [...state.agents.values()],
+    relays: () => [...state.relays.values()],
     devices: () => [...state.devices.values()],
     identities: () => [...state.people.values()],
   };

@@ -17,7 +17,8 @@ import type { Decision } from "../policy/policy.ts";
 import { type RequestView, requestViewSchema } from "../relay/api.ts";
 import type { DeviceRecord } from "../roster/roster.ts";
 import type { Context } from "./context.ts";
-import { type Prepared, withArgs } from "./prepare.ts";
+import { anew, type Prepared } from "./prepare.ts";
+import { decide, propose } from "./propose.ts";
 import { stateError } from "./states.ts";
 
 /** A request of this agent: asked now, or found. */
@@ -202,12 +203,16 @@ async function join(
     header.actionDigest === prepared.digest && canonicalJson(header.terms) === canonicalJson(found.terms);
   const edited = !same && (await descends(context, header, paper, prepared.digest));
   if (!same && !edited) return null;
+  const action = edited ? anew(prepared, paper.action.args, context.app, context.agent) : prepared;
+  if (edited) {
+    propose(context, action);
+    decide(context, action);
+  }
   context.chain.append({
     type: "APPROVAL_REQUESTED",
-    session: prepared.session,
-    payload: { call: prepared.call, request: header.request, header: view.header },
+    session: action.session,
+    payload: { call: action.call, request: header.request, header: view.header },
   });
-  const action = edited ? withArgs(prepared, paper.action.args, context.app, context.agent) : prepared;
   return { prepared: action, header, signed: view.header, paper, joined: true, view };
 }
 

@@ -19,11 +19,11 @@ import {
   isGuardError,
   VerificationError,
 } from "../errors.ts";
-import type { Decision } from "../policy/policy.ts";
 import { consumedSchema, requestViewSchema } from "../relay/api.ts";
 import { type Ask, type Asked, termsOf } from "./ask.ts";
 import { type Context, requireActive } from "./context.ts";
 import { type Prepared, withArgs } from "./prepare.ts";
+import { decide } from "./propose.ts";
 import type { Settled } from "./settle.ts";
 import { stateError } from "./states.ts";
 import type { Execution } from "./types.ts";
@@ -39,29 +39,6 @@ export type Grant =
       readonly asked: Asked;
       readonly approved: Approved;
     };
-
-/** Records policy's decision on `prepared` and returns it. @throws DeniedError */
-export function decide(context: Context, prepared: Prepared): Decision & { outcome: "allow" | "ask" } {
-  const decision = context.policy.decide(prepared.action, prepared.facts);
-  const { outcome, rule, reasons } = decision;
-  context.chain.append({
-    type: "POLICY_DECISION",
-    session: prepared.session,
-    payload: {
-      call: prepared.call,
-      outcome: outcome === "ask" ? "require_approval" : outcome,
-      rule,
-      version: context.policy.version,
-      reasons,
-    },
-  });
-  if (decision.outcome === "deny") {
-    throw new DeniedError(`Policy denies ${prepared.action.tool} (${rule}): ${reasons.join("; ")}`, {
-      reasons,
-    });
-  }
-  return decision as Decision & { outcome: "allow" | "ask" };
-}
 
 /**
  * Decides again by current policy on what was approved (policy-changed-while-waiting). Returns the decision by

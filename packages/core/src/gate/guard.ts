@@ -13,10 +13,11 @@ import { ConfigurationError, type GuardError, isGuardError } from "../errors.ts"
 import { requestViewSchema } from "../relay/api.ts";
 import { type Ask, type Asked, ask, type Mode } from "./ask.ts";
 import { type Context, identify } from "./context.ts";
-import { decide, type Grant, reconsider, type Started, start } from "./execution.ts";
+import { type Grant, reconsider, type Started, start } from "./execution.ts";
 import { openGuard } from "./open.ts";
 import { checkOptions, type GuardOptions } from "./options.ts";
-import { type Ordinals, type Prepared, prepare, withArgs } from "./prepare.ts";
+import { anew, type Ordinals, type Prepared, prepare } from "./prepare.ts";
+import { decide, propose } from "./propose.ts";
 import { type Protected, type ProtectOptions, protectedInput } from "./protect.ts";
 import { type Settled, settle } from "./settle.ts";
 import type { ActionInput, Check, CheckOptions, Execute, Execution, RunOptions } from "./types.ts";
@@ -47,6 +48,9 @@ export interface Guard extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+/** The call that a pass is about by now. */
+type Latest = { prepared: Prepared };
+
 /** @throws ConfigurationError where an option or a rule is not usable. Nothing is contacted yet. */
 export function createGuard(options: GuardOptions = {}): Guard {
   checkOptions(options);
@@ -69,26 +73,17 @@ export function createGuard(options: GuardOptions = {}): Guard {
   async function pass<T>(
     input: ActionInput,
     key: string | undefined,
-    body: (c: Context, prepared: Prepared) => Promise<T>,
+    body: (c: Context, latest: Latest) => Promise<T>,
   ): Promise<T> {
     const c = await context();
     const prepared = prepare(input, { keys: c.keys, app: c.app, agent: c.agent, ordinals, key });
-    const { call, session, callId, action } = prepared;
-    c.chain.append({
-      type: "TOOL_CALL_PROPOSED",
-      session,
-      payload: {
-        call,
-        tool_name: action.tool,
-        call_id: callId,
-        action_digest: prepared.digest,
-        ...(c.capture === "full" ? { args: action.args } : {}),
-      },
-    });
+    propose(c, prepared);
+    // A call that is asked anew goes on as another one: its end is recorded there.
+    const latest = { prepared };
     try {
-      return await body(c, prepared);
+      return await body(c, latest);
     } catch (error) {
-      if (isGuardError(error) && error.code !== "wait_timeout") refused(c, prepared, error);
+      if (isGuardError(error) && error.code !== "wait_timeout") refused(c, latest.prepared, error);
       throw error;
     }
   }
@@ -134,8 +129,8 @@ export function createGuard(options: GuardOptions = {}): Guard {
   /** Everything before the tool: to a started execution, or an error. */
   function admit(input: ActionInput, options: RunOptions): Promise<Started> {
     const signal = options.signal ? AbortSignal.any([options.signal, closing.signal]) : closing.signal;
-    return pass(input, options.key, async (c, prepared) => {
-      const grant = await granted(c, prepared, { mode: "wait", signal }, async (asked) =>
+    return pass(input, options.key, async (c, latest) => {
+      const grant = await granted(c, latest, { mode: "wait", signal }, async (asked) =>
         waitFor(c, asked, { signal, ...(options.timeout === undefined ? {} : { timeout: options.timeout }) }),
       );
       if (grant === null) throw new TypeError("A wait ended without an outcome.");
@@ -150,12 +145,12 @@ export function createGuard(options: GuardOptions = {}): Guard {
       const { mode = "suspend", signal, key } = options;
       let asked: Asked | null = null;
       try {
-        const grant = await pass(input, key, async (c, prepared) => {
-          const result = await granted(c, prepared, { mode, signal }, async (request) => {
+        const grant = await pass(input, key, async (c, latest) => {
+          const result = await granted(c, latest, { mode, signal }, async (request) => {
             asked = request;
             return settle(c, request, request.view);
           });
-          return result && { c, grant: result.grant, prepared };
+          return result && { c, grant: result.grant };
         });
         if (grant === null) {
           const { header } = asked as unknown as Asked;
@@ -168,7 +163,7 @@ export function createGuard(options: GuardOptions = {}): Guard {
             try {
               started = await begin(grant.c, grant.grant);
             } catch (error) {
-              if (isGuardError(error)) refused(grant.c, grant.prepared, error);
+              if (isGuardError(error)) refused(grant.c, grant.grant.prepared, error);
               throw error;
             }
             return perform(started, execute);
@@ -266,38 +261,34 @@ async function perform<R>(started: Started, execute: Execute<R>): Promise<R> {
  */
 async function granted(
   c: Context,
-  first: Prepared,
+  latest: Latest,
   options: { mode: Mode; signal: AbortSignal | undefined },
   settleOn: (asked: Asked) => Promise<Settled>,
 ): Promise<{ grant: Grant } | null> {
   await identify(c);
-  let prepared = first;
-  let decision = decide(c, prepared);
+  let decision = decide(c, latest.prepared);
   if (decision.outcome === "allow") {
     if (decision.relay) await c.follower.sync({ signal: options.signal });
-    return { grant: { kind: "allowed", prepared } };
+    return { grant: { kind: "allowed", prepared: latest.prepared } };
   }
   let previous: Header | null = null;
   for (let round = 0; round < 10; round++) {
-    const asked: Asked = await ask(c, prepared, { decision: decision as Ask, ...options, previous });
-    prepared = asked.prepared;
+    const asked: Asked = await ask(c, latest.prepared, { decision: decision as Ask, ...options, previous });
+    latest.prepared = asked.prepared;
     tellPending(c, asked);
     const settled = await settleOn(asked);
     if (settled.status === "pending") return null;
-    previous = asked.header;
     if (settled.status === "approved") {
-      const { prepared: effective, askAnew } = reconsider(c, asked, settled);
-      if (askAnew === null)
-        return { grant: { kind: "approved", prepared: effective, asked, approved: settled } };
-      decision = askAnew;
-      prepared = effective;
-    } else {
-      prepared = withArgs(prepared, settled.args, c.app, c.agent);
-      const again = decide(c, prepared);
-      // Where policy would let the edited action pass by itself it is asked all the same: only a request can be
-      // consumed, and without that a restart would run it twice.
-      if (again.outcome === "ask") decision = again;
+      const { prepared, askAnew } = reconsider(c, asked, settled);
+      if (askAnew === null) return { grant: { kind: "approved", prepared, asked, approved: settled } };
     }
+    previous = asked.header;
+    latest.prepared = anew(asked.prepared, settled.args, c.app, c.agent);
+    propose(c, latest.prepared);
+    const again = decide(c, latest.prepared);
+    // Where policy would let the edited action pass by itself it is asked all the same: only a request can be
+    // consumed, and without that a restart would run it twice.
+    if (again.outcome === "ask") decision = again;
   }
   throw new ConfigurationError("An action was asked anew ten times without an end. Look at the policy.");
 }

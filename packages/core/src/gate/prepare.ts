@@ -52,7 +52,7 @@ export function prepare(
   const key = context.key ?? defaultKey(input, action, session, callId, ordinals);
   const salt = keys.salt(app, key);
   return {
-    call: base64url(randomBytes(16)),
+    call: newCall(),
     action,
     facts: readFacts(input.facts),
     schema: schema?.inputSchema ?? null,
@@ -66,11 +66,18 @@ export function prepare(
   };
 }
 
-/** The same pass for other arguments (edited, then asked anew). */
+/** The same pass for the arguments that an approver returned. */
 export function withArgs(prepared: Prepared, args: Json, app: string, agent: string): Prepared {
   const action = { ...prepared.action, args };
   return { ...prepared, action, digest: actionDigest(app, agent, action, prepared.salt) };
 }
+
+/** {@link withArgs} for an action that is asked anew: in the chain that is a call of its own. */
+export function anew(prepared: Prepared, args: Json, app: string, agent: string): Prepared {
+  return { ...withArgs(prepared, args, app, agent), call: newCall() };
+}
+
+const newCall = () => base64url(randomBytes(16));
 
 function defaultKey(
   input: ActionInput,

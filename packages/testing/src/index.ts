@@ -35,7 +35,7 @@ export interface TestGuard extends AsyncDisposable {
   /** The installation behind it: owner, devices, relay. */
   readonly bench: Bench;
   /** Another guard of the same agent, as a second process would have. */
-  another(options?: Omit<GuardOptions, "connection" | "fetch">): Guard;
+  another(options?: Omit<GuardOptions, "connection">): Guard;
   close(): Promise<void>;
 }
 
@@ -75,15 +75,15 @@ export async function testGuard(options: TestGuardOptions = {}): Promise<TestGua
     });
   }
   const guards: Guard[] = [];
-  function another(more: Omit<GuardOptions, "connection" | "fetch"> = {}): Guard {
+  function another(more: Omit<GuardOptions, "connection"> = {}): Guard {
     const guard = createGuard({
       approvers,
       rosterStore: null,
       evidence: memoryEvidence(),
       ...rest,
+      fetch: bench.fetch,
       ...more,
       connection: formatConnection(bench.connection),
-      fetch: bench.fetch,
     });
     guards.push(guard);
     return guard;

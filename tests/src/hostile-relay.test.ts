@@ -1,0 +1,248 @@
+// The relay is hostile: whatever it answers, the agent runs nothing that no device signed for.
+import { type Answer, isGuardError, type RequestView } from "@guard/core";
+import { testGuard } from "@guard/testing";
+import { afterEach, expect, test } from "vitest";
+import { changed, isRequestView, type Lie, lyingFetch } from "./lies.ts";
+
+const refund = { tool: "refund", args: { order: "A-1", amount: 900 } };
+const anything = async (args: unknown) => args;
+const open: { close(): Promise<void> }[] = [];
+afterEach(async () => {
+  for (const each of open.splice(0)) await each.close();
+});
+
+async function lied(lie: Lie, options: Parameters<typeof testGuard>[0] = {}) {
+  const kit = await testGuard({ retries: 0, ...options });
+  open.push(kit);
+  const guard = kit.another({ fetch: lyingFetch(kit.bench.fetch, lie) });
+  const ran: unknown[] = [];
+  const run = (action = refund, key = "k") =>
+    guard.run({ ...action, session: "s", validate: anything }, ({ args }) => ran.push(args), { key });
+  return { ...kit, lying: guard, ran, run };
+}
+
+const asView = (value: Record<string, unknown>) => value as unknown as RequestView;
+
+test("forged-outcome: a rejection that the relay calls approved does not run", async () => {
+  const { approver, ran, run } = await lied(async ({ path, honest }) =>
+    isRequestView(path)
+      ? changed(honest, (view) => (view.state === "rejected" ? { ...view, state: "approved" } : view))
+      : undefined,
+  );
+  approver.expect("refund").reject("too much");
+  await expect(run()).rejects.toMatchObject({ code: "verification_failed" });
+  expect(ran).toEqual([]);
+});
+
+test("forged-outcome: an approval made from nothing does not run, and no receipt makes up for it", async () => {
+  const { approver, ran, run, evidence } = await lied(async ({ path, honest }) =>
+    isRequestView(path) ? changed(honest, (view) => ({ ...view, state: "approved" })) : undefined,
+  );
+  approver.expect("refund").ignore();
+  await expect(run()).rejects.toMatchObject({ code: "verification_failed" });
+  expect(ran).toEqual([]);
+  expect(evidence.lines.some((line) => line.includes("TOOL_CALL_EXECUTED"))).toBe(false);
+});
+
+test("forged-outcome: an approval that the relay calls rejected is not believed either", async () => {
+  const { approver, ran, run } = await lied(async ({ path, honest }) =>
+    isRequestView(path)
+      ? changed(honest, (view) => (view.state === "approved" ? { ...view, state: "rejected" } : view))
+      : undefined,
+  );
+  approver.expect("refund").approve();
+  await expect(run()).rejects.toMatchObject({ code: "verification_failed" });
+  expect(ran).toEqual([]);
+});
+
+test("outcome-replay, cross-request-splice: statements of another request count for nothing", async () => {
+  let answers: readonly Answer[] = [];
+  const { approver, ran, run } = await lied(async ({ path, honest }) =>
+    isRequestView(path)
+      ? changed(honest, (value) => {
+          const view = asView(value);
+          if (view.answers.length > 0) answers = view.answers;
+          return answers.length > 0 ? { ...view, answers, state: "approved" } : view;
+        })
+      : undefined,
+  );
+  approver.expect("refund").approve();
+  await run(refund, "first");
+  approver.expect("refund").ignore();
+  await expect(run(refund, "second")).rejects.toMatchObject({ code: "verification_failed" });
+  expect(ran).toHaveLength(1);
+});
+
+test("outcome-replay: another request in place of the one that was asked is refused", async () => {
+  let first: Record<string, unknown> | undefined;
+  const { approver, ran, run } = await lied(async ({ path, method, honest }) =>
+    isRequestView(path) && method === "POST" && path === "/v1/requests"
+      ? changed(honest, (view) => {
+          first ??= view;
+          return first;
+        })
+      : undefined,
+  );
+  approver.expect("refund").approve();
+  await run(refund, "first");
+  approver.expect("refund").ignore();
+  await expect(run(refund, "second")).rejects.toMatchObject({ code: "verification_failed" });
+  expect(ran).toHaveLength(1);
+});
+
+test("reason-injection: a reply that the approver did not sign is refused", async () => {
+  const seen: Answer[] = [];
+  const { approver, run, ran } = await lied(async ({ path, honest }) =>
+    isRequestView(path)
+      ? changed(honest, (value) => {
+          const view = asView(value);
+          seen.push(...view.answers);
+          const other = seen[0]?.reply;
+          return {
+            ...view,
+            answers: view.answers.map((answer) => ({ ...answer, reply: other ?? answer.reply })),
+          };
+        })
+      : undefined,
+  );
+  approver.expect("refund").reject("first reason");
+  await expect(run(refund, "one")).rejects.toMatchObject({ code: "rejected", reason: "first reason" });
+  approver.expect("refund").reject("second reason");
+  await expect(run(refund, "two")).rejects.toMatchObject({ code: "verification_failed" });
+  expect(ran).toEqual([]);
+});
+
+test("withheld-answer: silence ends in expiry, and expiry is denial", async () => {
+  let now = Date.now();
+  const { approver, ran, run } = await lied(
+    async ({ path, method, honest }) =>
+      isRequestView(path) && method === "GET"
+        ? changed(honest, (view) => ({ ...view, state: "pending", answers: [] }))
+        : path === "/v1/stream"
+          ? new Response("no", { status: 404 })
+          : undefined,
+    { now: () => now, expiresIn: 60_000, policy: [{ tool: "refund", then: "ask" }] },
+  );
+  approver.expect("refund").approve();
+  const running = run();
+  setTimeout(() => {
+    now += 60_000 + 61_000;
+  }, 300);
+  await expect(running).rejects.toMatchObject({ code: "expired" });
+  expect(ran).toEqual([]);
+});
+
+test("stale-roster: a relay that hides entries which a statement names is found out", async () => {
+  const { approver, bench, ran, run } = await lied(async ({ path, honest }) =>
+    path.startsWith("/v1/roster")
+      ? changed(honest, (page) => {
+          const entries = page.entries as { body: string }[];
+          const kept = entries.filter((entry) => !entry.body.includes('"renew"'));
+          return { ...page, entries: kept };
+        })
+      : undefined,
+  );
+  const held = approver.expect("refund").hold();
+  const running = run();
+  running.catch(() => {});
+  await held.arrived;
+  await bench.owner.append({ kind: "renew" });
+  const device = bench.devices.get("alice@example.com");
+  const opened = await held.arrived;
+  await device?.get(opened.request);
+  await held.approve();
+  await expect(running).rejects.toMatchObject({ code: "verification_failed" });
+  expect(ran).toEqual([]);
+});
+
+test("stale-roster: a roster below the connection's floor is refused", async () => {
+  const { ran, run } = await lied(async ({ path, honest }) =>
+    path.startsWith("/v1/roster")
+      ? changed(honest, (page) => ({ ...page, entries: (page.entries as unknown[]).slice(0, 2) }))
+      : undefined,
+  );
+  await expect(run()).rejects.toMatchObject({ code: "verification_failed" });
+  expect(ran).toEqual([]);
+});
+
+test("key-substitution: a roster entry that the root did not sign never gets in", async () => {
+  const { ran, run } = await lied(async ({ path, honest }) =>
+    path.startsWith("/v1/roster")
+      ? changed(honest, (page) => {
+          const entries = (page.entries as { body: string; signature: string }[]).map((entry) =>
+            entry.body.includes('"device"')
+              ? { ...entry, body: entry.body.replace(/"publicKey":"(.)/, '"publicKey":"A') }
+              : entry,
+          );
+          return { ...page, entries };
+        })
+      : undefined,
+  );
+  await expect(run()).rejects.toSatisfy((error) => isGuardError(error, "verification_failed"));
+  expect(ran).toEqual([]);
+});
+
+test("consume-equivocation: a receipt for another attempt, or signed by nobody on the roster, does not run", async () => {
+  let mode = "signature";
+  const { approver, ran, run } = await lied(async ({ path, honest }) =>
+    path.endsWith("/consume")
+      ? changed(honest, (value) => {
+          const receipt = value.receipt as { body: string; signature: string };
+          return mode === "signature"
+            ? { receipt: { ...receipt, signature: `A${receipt.signature.slice(1)}` } }
+            : { receipt: { ...receipt, body: receipt.body.replace(/"attempt":"(.)/, '"attempt":"_') } };
+        })
+      : undefined,
+  );
+  approver.expect("refund").approve();
+  await expect(run(refund, "one")).rejects.toMatchObject({ code: "verification_failed" });
+  mode = "attempt";
+  approver.expect("refund").approve();
+  await expect(run(refund, "two")).rejects.toMatchObject({ code: "verification_failed" });
+  expect(ran).toEqual([]);
+});
+
+const outages: Record<string, () => Promise<Response>> = {
+  down: async () => {
+    throw new TypeError("fetch failed");
+  },
+  "answering 500": async () => new Response("oops", { status: 500 }),
+  "answering 200 with HTML": async () =>
+    new Response("<html>login</html>", { headers: { "content-type": "text/html" } }),
+  "answering malformed JSON": async () =>
+    new Response("{", { headers: { "content-type": "application/json" } }),
+  "answering another shape": async () => Response.json({ ok: true }),
+  slow: () => new Promise(() => {}),
+};
+for (const [name, outage] of Object.entries(outages)) {
+  for (const where of ["/v1/requests", "/consume"]) {
+    test(`fail-open-outage: nothing runs while the relay is ${name} at ${where}`, async () => {
+      const { approver, ran, run } = await lied(
+        async ({ path, method }) => (method === "POST" && path.endsWith(where) ? outage() : undefined),
+        {
+          requestTimeout: 200,
+        },
+      );
+      if (where === "/consume") approver.expect("refund").approve();
+      await expect(run()).rejects.toMatchObject({ code: "unavailable" });
+      expect(ran).toEqual([]);
+    });
+  }
+}
+
+test("consume-retry: the reply to a consume is lost, and the tool runs once, not never", async () => {
+  let lost = 0;
+  const { approver, ran, run } = await lied(
+    async ({ path, honest }) => {
+      if (!path.endsWith("/consume") || lost > 0) return undefined;
+      lost++;
+      await honest();
+      throw new TypeError("connection reset");
+    },
+    { retries: 2 },
+  );
+  approver.expect("refund").approve();
+  await run();
+  expect(ran).toHaveLength(1);
+  expect(lost).toBe(1);
+});

@@ -1,1 +1,16 @@
-export {};
+/**
+ * `@guard/cli`: the `guard` command, and its pieces for programs that set things up without a person:
+ * found an app, add agents, enrol devices, run a development relay.
+ */
+export { type Dev, startDev } from "./dev.ts";
+export { type Home, type OwnerFile, openHome } from "./home.ts";
+export {
+  type AgentSecrets,
+  type Inviting,
+  type Owner,
+  type OwnerOptions,
+  openOwner,
+  setUpApp,
+  type Waiting,
+} from "./owner.ts";
+export { runGuard } from "./program.ts";

@@ -17,17 +17,19 @@ const token = (character: string) =>
 
 /**
  * `text` with everything hidden made visible. `lines: true` keeps `\n` (and reads `\r\n` as one), for text
- * that is shown as a block of its own.
+ * that is shown as a block of its own. `layout: true` keeps runs of spaces and draws a tab as two of them, for
+ * output that was laid out on purpose and on which nothing depends (a program's log).
  */
-export function visible(text: string, options: { lines?: boolean } = {}): string {
+export function visible(text: string, options: { lines?: boolean; layout?: boolean } = {}): string {
   let out = "";
   let spaces = 0;
   const flush = () => {
     // A long run pushes what follows out of view, which is why its length is shown instead (padding).
-    out += spaces > 3 ? `⟨${spaces} spaces⟩` : " ".repeat(spaces);
+    out += spaces > 3 && !options.layout ? `⟨${spaces} spaces⟩` : " ".repeat(spaces);
     spaces = 0;
   };
-  const source = options.lines ? text.replaceAll("\r\n", "\n") : text;
+  const unix = options.lines ? text.replaceAll("\r\n", "\n") : text;
+  const source = options.layout ? unix.replaceAll("\t", "  ") : unix;
   for (const character of source) {
     if (character === " ") {
       spaces++;

@@ -1,0 +1,98 @@
+/** `guard verify`: checks evidence offline. It asks no relay and trusts none. */
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import {
+  appOf,
+  type ChainReport,
+  ConfigurationError,
+  parseCheckpoint,
+  type Roster,
+  readEntry,
+  readEvidence,
+  readRoster,
+  verifyChain,
+} from "@guard/core";
+import { visible } from "@guard/device";
+import type { Command } from "commander";
+import { type Home, readRosterFile } from "../home.ts";
+import { print } from "../terminal.ts";
+import { homeOf } from "./context.ts";
+
+interface VerifyOptions {
+  readonly root: string;
+  readonly roster?: string;
+  readonly checkpoint?: string;
+  readonly json?: boolean;
+}
+
+export function addVerify(program: Command): void {
+  program
+    .command("verify")
+    .argument("<file>", "an evidence file")
+    .description("check an evidence file offline: links, signatures, approvals, receipts")
+    .requiredOption("--root <key>", "the app id, or its first root key, as you know it from the owner")
+    .option("--roster <file>", 'signed entries ("guard roster --out"); default: those kept here')
+    .option(
+      "--checkpoint <file>",
+      "the newest checkpoint that you have; default: FILE.checkpoint where it is",
+    )
+    .option("--json", "print the report as JSON")
+    .addHelpText(
+      "after",
+      `
+Ends with 0 if everything holds, with 1 if anything does not.
+
+Example:
+  guard verify billing.jsonl --root 3fK9… --roster roster.json`,
+    )
+    .action(async (file: string, options: VerifyOptions, command: Command) => {
+      const roster = await pinnedRoster(homeOf(command), options);
+      const kept = options.checkpoint ?? (existsSync(`${file}.checkpoint`) ? `${file}.checkpoint` : null);
+      const checkpoint = kept === null ? null : parseCheckpoint(await readFile(kept, "utf8"));
+      const report = await verifyChain(readEvidence(file), { roster, checkpoint, expectedApp: roster.app });
+      if (options.json) print(JSON.stringify(report, null, 2));
+      else for (const line of reportLines(report)) print(line);
+      if (!report.valid) process.exitCode = 1;
+    });
+}
+
+async function pinnedRoster(home: Home, { root, roster: file }: VerifyOptions): Promise<Roster> {
+  const entries = file === undefined ? await home.roster.load() : await readRosterFile(file);
+  const first = entries?.[0];
+  if (!entries || !first) {
+    throw new ConfigurationError(
+      'There is no roster here. Name its file with --roster ("guard roster --out" writes it).',
+    );
+  }
+  const { app } = readEntry(first);
+  const pins = [root, /^[A-Za-z0-9_-]{43}$/.test(root) ? appOf({ kind: "ed25519", publicKey: root }) : null];
+  if (!pins.includes(app)) {
+    throw new ConfigurationError("The roster is not of that root: another app's, or it was replaced.");
+  }
+  return readRoster(entries, { app });
+}
+
+/** The report for people. */
+export function reportLines(report: ChainReport): readonly string[] {
+  const lines = [
+    report.valid ? "VALID" : "NOT VALID",
+    `chain        ${report.chain ?? "?"}`,
+    `app          ${visible(report.app ?? "?")}`,
+    `agent        ${visible(report.agent ?? "?")}`,
+    `events       ${report.events} linked, ${report.checkpoints} checkpoints, ${report.uncovered} after the last one`,
+    `calls        ${Object.entries(report.calls)
+      .map(([name, count]) => `${count} ${name}`)
+      .join(", ")}`,
+  ];
+  for (const request of report.requests) {
+    const facts = Object.entries(request)
+      .filter(([name, value]) => name !== "request" && value !== null)
+      .map(
+        ([name, value]) => `${name} ${visible(Array.isArray(value) ? value.join(" and ") : String(value))}`,
+      );
+    lines.push(`request      ${visible(request.request.slice(0, 8))}  ${facts.join("  ")}`);
+  }
+  if (report.firstBad) lines.push(`first bad    event ${report.firstBad.seq}, line ${report.firstBad.line}`);
+  for (const problem of report.problems) lines.push(`problem      ${visible(problem)}`);
+  return lines;
+}

@@ -1,0 +1,305 @@
+/**
+ * The owner of an app: holds the root key (or an admin's) and signs the roster. Everything goes over the
+ * relay's HTTP API; the relay checks what is signed here and can sign none of it.
+ */
+
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  agentKeys,
+  appendEntry,
+  base64url,
+  type Change,
+  createRelayClient,
+  deviceIdOf,
+  type Enrolment,
+  ExpiredError,
+  ed25519Signer,
+  enrolmentViewSchema,
+  fingerprint,
+  followRoster,
+  formatConnection,
+  formatInvitation,
+  foundRoster,
+  headSchema,
+  type Invitation,
+  type Invite,
+  invitationToken,
+  isGuardError,
+  newInvitationCode,
+  newToken,
+  normaliseIdentity,
+  type Roster,
+  type RosterStore,
+  randomBytes,
+  readEntry,
+  relayInfoSchema,
+  type Signer,
+  type SigningKey,
+  signEntry,
+  signObject,
+  type Target,
+  type TokenGrant,
+  tokenHash,
+  verifyEnrolment,
+} from "@guard/core";
+import { type DeviceProfile, type DeviceStore, enrol } from "@guard/device";
+import * as z from "zod/mini";
+
+const empty = z.object({});
+
+export interface OwnerOptions {
+  readonly relay: string;
+  readonly app: string;
+  /** The owner's bearer token. */
+  readonly token: string;
+  readonly signer: Signer;
+  /** `root`, or the name of the admin whose key `signer` is. Default `root`. */
+  readonly by?: string;
+  readonly roster?: RosterStore | null;
+  readonly fetch?: typeof globalThis.fetch | undefined;
+  readonly now?: () => number;
+}
+
+/** An agent's secrets as they go into its connection. */
+export interface AgentSecrets {
+  readonly seed: string;
+  readonly token: string;
+}
+
+/** An invitation that was posted. */
+export interface Inviting {
+  readonly invitation: Invitation;
+  /** What the invited person pastes. */
+  readonly text: string;
+  /** Waits for the device; what it sent is verified to come from whoever has the code. */
+  waitForDevice(options?: { signal?: AbortSignal; interval?: number }): Promise<Waiting>;
+}
+
+/** A device that waits for the owner's word. */
+export interface Waiting {
+  readonly device: string;
+  readonly fingerprint: string;
+  readonly name: string;
+  readonly origin: string;
+  /** Puts it on the roster. */
+  confirm(): Promise<void>;
+}
+
+export interface Owner {
+  readonly app: string;
+  readonly relay: string;
+  readonly token: string;
+  /** The first root key, which the app id is the digest of. */
+  readonly rootKey: SigningKey;
+  roster(): Roster;
+  sync(): Promise<Roster>;
+  /** Signs and posts one entry; what another owner or admin added meanwhile is followed first. */
+  append(change: Change): Promise<Roster>;
+  /** Adds an agent and returns its connection, which is secret. */
+  addAgent(name: string, secrets?: AgentSecrets): Promise<string>;
+  /** The connection of an agent whose secrets are known. */
+  connectionOf(name: string, secrets: AgentSecrets): string;
+  addIdentity(identity: string): Promise<string>;
+  invite(options: { identity: string; expiresIn?: number }): Promise<Inviting>;
+  /** Invites and enrols in one go, for a device that this process holds itself. */
+  enrolDevice(options: { identity: string; store: DeviceStore; name: string }): Promise<DeviceProfile>;
+  suspend(agent: string, reason?: string | null): Promise<void>;
+  lift(agent: string): Promise<void>;
+  revoke(target: Target, reason?: string | null): Promise<void>;
+  /** Says that the roster is still good: resets its age (rosterMaxAge). */
+  renew(): Promise<void>;
+}
+
+/**
+ * Founds an app: makes its root key, registers it with the relay, and puts the relay's receipt key on its
+ * roster. `rootSeed` is the only thing that must never be lost.
+ */
+export async function setUpApp(options: {
+  relayUrl: string;
+  operatorToken: string;
+  roster?: RosterStore | null;
+  fetch?: typeof globalThis.fetch | undefined;
+  now?: () => number;
+}): Promise<{ owner: Owner; rootSeed: Uint8Array }> {
+  const { relayUrl: relay, operatorToken, fetch, now = Date.now } = options;
+  const operator = createRelayClient({ url: relay, token: operatorToken, fetch });
+  const { value: info } = await operator.call("GET", "/v1/relay", { schema: relayInfoSchema });
+  const rootSeed = randomBytes(32);
+  const signer = await ed25519Signer(rootSeed);
+  const root = await foundRoster(signer, now());
+  const token = newToken();
+  await operator.call("POST", "/v1/apps", {
+    body: { root, tokenHash: tokenHash(token) },
+    schema: headSchema,
+  });
+  const app = readEntry(root).app;
+  const owner = await openOwner({ relay, app, token, signer, roster: options.roster ?? null, fetch, now });
+  await owner.append({ kind: "relay", relay: "relay", key: info.key });
+  return { owner, rootSeed };
+}
+
+/** Opens an app that was set up before. @throws GuardError */
+export async function openOwner(options: OwnerOptions): Promise<Owner> {
+  const { relay, app, token, signer, by = "root", roster: store = null, fetch, now = Date.now } = options;
+  const client = createRelayClient({ url: relay, token, fetch });
+  const follower = followRoster({ client, app, floor: null, store, now });
+  await follower.ready();
+  await follower.sync();
+  const founding = readEntry(follower.current().entries[0] as Roster["entries"][number]).change;
+  const rootKey = (founding as Change & { kind: "root" }).key;
+
+  async function append(change: Change): Promise<Roster> {
+    for (let attempt = 1; ; attempt++) {
+      const roster = follower.current();
+      const entry = await signEntry(roster, change, { signer, by, now: now() });
+      // Judged here first: the reason is clearer, and nothing senseless gets a signature into the world.
+      await appendEntry(roster, entry);
+      try {
+        await client.call("POST", "/v1/roster", { body: { entry }, schema: headSchema });
+        return await follower.sync();
+      } catch (error) {
+        if (!isGuardError(error) || error.relayCode !== "roster_conflict" || attempt >= 5) throw error;
+        await follower.sync();
+      }
+    }
+  }
+
+  function connectionOf(agent: string, { seed, token }: AgentSecrets): string {
+    const floor = follower.current().head;
+    return formatConnection({ relay, app, rootKey, agent, token, seed, floor });
+  }
+
+  async function addAgent(
+    name: string,
+    secrets: AgentSecrets = { seed: base64url(randomBytes(32)), token: newToken() },
+  ): Promise<string> {
+    const keys = await agentKeys(Uint8Array.from(Buffer.from(secrets.seed, "base64url")));
+    const { publicKey } = keys.decryption;
+    await append({ kind: "agent", agent: name, key: keys.signer.key, encryptionKey: publicKey });
+    const grant: TokenGrant = {
+      type: "guard/v1/token",
+      app,
+      agent: name,
+      tokenHash: tokenHash(secrets.token),
+      time: now(),
+      by,
+    };
+    const body = { grant: await signObject(signer, grant) };
+    await client.call("POST", "/v1/tokens", { body, schema: empty });
+    return connectionOf(name, secrets);
+  }
+
+  async function addIdentity(name: string): Promise<string> {
+    const identity = normaliseIdentity(name);
+    if (!follower.current().identity(identity)) await append({ kind: "identity", identity });
+    return identity;
+  }
+
+  async function invite({
+    identity: name,
+    expiresIn = 15 * 60_000,
+  }: {
+    identity: string;
+    expiresIn?: number;
+  }) {
+    const identity = await addIdentity(name);
+    const code = newInvitationCode();
+    const expiresAt = now() + expiresIn;
+    const hash = tokenHash(invitationToken(code));
+    const invitation: Invitation = { version: 1, relay, app, identity, expiresAt, code };
+    const posted: Invite = {
+      type: "guard/v1/invite",
+      app,
+      tokenHash: hash,
+      identity,
+      expiresAt,
+      time: now(),
+      by,
+    };
+    const body = { invite: await signObject(signer, posted) };
+    await client.call("POST", "/v1/invites", { body, schema: empty });
+
+    async function waitForDevice({
+      signal,
+      interval = 1000,
+    }: {
+      signal?: AbortSignal;
+      interval?: number;
+    } = {}): Promise<Waiting> {
+      for (;;) {
+        const { value } = await client.call("GET", `/v1/enrolments/${hash}`, {
+          schema: enrolmentViewSchema,
+          signal,
+        });
+        if (value.enrolment) {
+          return waitingDevice(await verifyEnrolment(invitation, value.enrolment, now()));
+        }
+        if (now() > expiresAt) throw new ExpiredError("Nobody used the invitation in time. Invite again.");
+        await sleep(interval, undefined, signal ? { signal } : {});
+      }
+    }
+    return { invitation, text: formatInvitation(invitation), waitForDevice };
+  }
+
+  function waitingDevice({ identity, key, encryptionKey, name, origin }: Enrolment): Waiting {
+    const device = deviceIdOf({ app, identity, key, encryptionKey });
+    return {
+      device,
+      fingerprint: fingerprint(device),
+      name,
+      origin,
+      async confirm() {
+        await append({ kind: "device", device, identity, key, encryptionKey, name, origin });
+      },
+    };
+  }
+
+  async function enrolDevice({
+    identity,
+    store: devices,
+    name,
+  }: {
+    identity: string;
+    store: DeviceStore;
+    name: string;
+  }): Promise<DeviceProfile> {
+    const inviting = await invite({ identity });
+    const enrolling = await enrol({
+      invitation: inviting.invitation,
+      name,
+      origin: "terminal",
+      store: devices,
+      fetch,
+      now,
+    });
+    await (await inviting.waitForDevice({ interval: 20 })).confirm();
+    return enrolling.waitUntilEnrolled({ interval: 20 });
+  }
+
+  return {
+    app,
+    relay,
+    token,
+    rootKey,
+    roster: () => follower.current(),
+    sync: () => follower.sync(),
+    append,
+    addAgent,
+    connectionOf,
+    addIdentity,
+    invite,
+    enrolDevice,
+    async suspend(agent, reason = null) {
+      await append({ kind: "suspend", agent, reason });
+    },
+    async lift(agent) {
+      await append({ kind: "lift", agent });
+    },
+    async revoke(target, reason = null) {
+      await append({ kind: "revoke", target, reason });
+    },
+    async renew() {
+      await append({ kind: "renew" });
+    },
+  };
+}

@@ -1,0 +1,312 @@
+/**
+ * The live screen as a state machine: keys in, lines out. It draws nothing, so that it can be tested as it is.
+ *
+ * Guarantees: nothing is approved before its last line was in view (out-of-view); what is dangerous takes the
+ * typed word; a key pressed for one request never lands on another, because what is answered is the item that
+ * is on screen, not the one that is first by then (stale-decision).
+ */
+import { isGuardError, type Json } from "@guard/core";
+import { visible } from "@guard/device";
+import type { Inbox, Item } from "../inbox.ts";
+import { detailLines, diffLines, type Line, needsWord, summaryLine, timeLeft, wrapLines } from "../words.ts";
+
+/** One key press, as ink reports it. */
+export interface Key {
+  readonly input: string;
+  readonly name?: "up" | "down" | "pageup" | "pagedown" | "return" | "escape" | "backspace" | undefined;
+  readonly ctrl?: boolean | undefined;
+}
+
+type Mode =
+  | { readonly kind: "list" }
+  | { readonly kind: "detail" }
+  | { readonly kind: "word" }
+  | { readonly kind: "reason" }
+  | { readonly kind: "confirm-edit"; readonly args: Json };
+
+export interface Controller {
+  press(key: Key): void;
+  /** The lower part of the screen, at most `rows` lines of `columns`. */
+  draw(size: { columns: number; rows: number }): readonly Line[];
+  /** Something changed: another request, time. */
+  changed(): void;
+  /** Called with edited arguments, or null where nothing was changed. */
+  edited(item: Item, args: Json | null): void;
+}
+
+const itemId = (item: Item) => `${item.opened.request} ${item.identity}`;
+
+export function createController(options: {
+  inbox: Inbox;
+  /** Redraws. */
+  onChange: () => void;
+  /** A line for the part above that scrolls away. */
+  onLine: (line: Line) => void;
+  onEdit: (item: Item) => void;
+  onQuit: () => void;
+  /** Opens the most urgent request by itself when nothing else is on screen. */
+  autoOpen?: boolean;
+  now?: () => number;
+}): Controller {
+  const { inbox, onChange, onLine, onEdit, onQuit, autoOpen = false, now = Date.now } = options;
+  let mode: Mode = { kind: "list" };
+  let shown: Item | null = null;
+  let cursor = 0;
+  let top = 0;
+  let seen = false;
+  let typed = "";
+  let busy = false;
+  let note = "";
+  let page = 10;
+
+  function show(item: Item): void {
+    shown = item;
+    mode = { kind: "detail" };
+    top = 0;
+    seen = false;
+    typed = "";
+    note = "";
+  }
+
+  function back(): void {
+    mode = { kind: "list" };
+    shown = null;
+    typed = "";
+    note = "";
+  }
+
+  function changed(): void {
+    const items = inbox.items();
+    cursor = Math.max(0, Math.min(cursor, items.length - 1));
+    if (shown && !busy) {
+      const id = itemId(shown);
+      const current = items.find((item) => itemId(item) === id);
+      if (current) shown = current;
+      else {
+        onLine({
+          text: `That request cannot be answered any more: ${visible(shown.opened.tool)} ${shown.opened.request.slice(0, 8)}`,
+          tone: "warning",
+        });
+        back();
+      }
+    }
+    const first = items[0];
+    if (autoOpen && !shown && first) show(first);
+    onChange();
+  }
+
+  async function decide(
+    item: Item,
+    decision: "approve" | "reject",
+    extra: { reason?: string; args?: Json },
+  ): Promise<void> {
+    busy = true;
+    note = "sending …";
+    onChange();
+    const { device, identity, opened } = item;
+    const what = `${visible(opened.tool)} ${opened.request.slice(0, 8)}`;
+    try {
+      const view = await device.decide(opened, { decision, ...extra });
+      const word =
+        decision === "reject"
+          ? "rejected"
+          : extra.args === undefined
+            ? "approved"
+            : "approved with other arguments";
+      onLine({
+        text: `${visible(identity)} ${word}: ${what}`,
+        tone: decision === "reject" ? "danger" : "good",
+      });
+      back();
+      await inbox.accept(device, view);
+    } catch (error) {
+      if (!isGuardError(error)) throw error;
+      onLine({ text: `${what}: ${visible(error.message)}`, tone: "warning" });
+      if (error.code === "expired" || error.relayCode === "already_decided") back();
+      else note = visible(error.message);
+    } finally {
+      busy = false;
+      changed();
+    }
+  }
+
+  function startApproval(): void {
+    if (!shown) return;
+    if (!seen) note = "Read to the end first: space or page down.";
+    else if (needsWord(shown.opened)) {
+      mode = { kind: "word" };
+      typed = "";
+    } else void decide(shown, "approve", {});
+  }
+
+  function pressDetail({ input, name }: Key): void {
+    if (!shown) return;
+    if (name === "escape" || input === "q") back();
+    else if (name === "down" || input === "j") top++;
+    else if (name === "up" || input === "k") top = Math.max(0, top - 1);
+    else if (name === "pagedown" || input === " ") top += page;
+    else if (name === "pageup" || input === "b") top = Math.max(0, top - page);
+    else if (input === "a") startApproval();
+    else if (input === "r") {
+      mode = { kind: "reason" };
+      typed = "";
+    } else if (input === "e") {
+      if (!shown.opened.terms.editable) note = "The arguments of this request may not be edited.";
+      else if (!seen) note = "Read to the end first: space or page down.";
+      else onEdit(shown);
+    }
+  }
+
+  function pressTyping(key: Key, done: (text: string) => void): void {
+    if (key.name === "escape") {
+      mode = { kind: "detail" };
+      typed = "";
+    } else if (key.name === "return") done(typed);
+    else if (key.name === "backspace") typed = [...typed].slice(0, -1).join("");
+    else if (!key.ctrl && key.input !== "") typed += key.input;
+  }
+
+  function pressList({ input, name }: Key): void {
+    const items = inbox.items();
+    if (name === "down" || input === "j") cursor = Math.min(cursor + 1, items.length - 1);
+    else if (name === "up" || input === "k") cursor = Math.max(cursor - 1, 0);
+    else if (input === "q" && !autoOpen) onQuit();
+    else if (name === "return") {
+      const item = items[cursor];
+      if (item) show(item);
+    }
+  }
+
+  function press(key: Key): void {
+    if (key.ctrl && key.input === "c") {
+      onQuit();
+      return;
+    }
+    if (busy) return;
+    note = "";
+    switch (mode.kind) {
+      case "list":
+        pressList(key);
+        break;
+      case "detail":
+        pressDetail(key);
+        break;
+      case "word":
+        pressTyping(key, (text) => {
+          if (text.trim() === "approve" && shown) void decide(shown, "approve", {});
+          else note = "Type the word approve, or press escape.";
+        });
+        break;
+      case "reason":
+        pressTyping(key, (text) => {
+          const reason = text.trim();
+          if (shown) void decide(shown, "reject", reason === "" ? {} : { reason });
+        });
+        break;
+      case "confirm-edit": {
+        const { args } = mode;
+        pressTyping(key, (text) => {
+          if (!shown) return;
+          const wanted = needsWord(shown.opened) ? "approve" : "y";
+          if (text.trim() === wanted) void decide(shown, "approve", { args });
+          else note = `Type ${wanted}, or press escape.`;
+        });
+        break;
+      }
+    }
+    onChange();
+  }
+
+  /** A page of `lines`; remembers whether their end was in view. */
+  function paged(lines: readonly Line[], rows: number): readonly Line[] {
+    page = Math.max(1, rows - 1);
+    if (lines.length <= rows) {
+      seen = true;
+      top = 0;
+      return lines;
+    }
+    top = Math.min(top, lines.length - page);
+    const end = top + page;
+    if (end >= lines.length) seen = true;
+    const more = end < lines.length ? `↓ ${lines.length - end} more lines (space)` : "end";
+    return [
+      ...lines.slice(top, end),
+      { text: `— lines ${top + 1} to ${end} of ${lines.length}, ${more} —`, tone: "warning" },
+    ];
+  }
+
+  function drawList(columns: number, rows: number): readonly Line[] {
+    const items = inbox.items();
+    if (items.length === 0) return [{ text: "Nothing waits for an answer.", tone: "dim" }];
+    const first = Math.max(0, Math.min(cursor - rows + 3, items.length - rows + 2));
+    const lines = items.slice(first, first + Math.max(1, rows - 2)).map((item, i): Line => {
+      const chosen = first + i === cursor;
+      const text = `${chosen ? "›" : " "} ${summaryLine(item.opened, item.identity, now())}`;
+      const [line, ...rest] = wrapLines(
+        [{ text, ...(chosen ? { tone: "title" as const } : {}) }],
+        columns - 1,
+      );
+      // A list may shorten what the detail shows in full, but it says so.
+      return rest.length > 0 && line ? { ...line, text: `${line.text}…` } : (line as Line);
+    });
+    return [
+      ...lines,
+      { text: `${items.length} waiting. ↑↓ choose, enter opens${autoOpen ? "" : ", q quits"}.`, tone: "dim" },
+    ];
+  }
+
+  function draw({ columns, rows }: { columns: number; rows: number }): readonly Line[] {
+    if (!shown || mode.kind === "list") return drawList(columns, rows);
+    const { opened, identity } = shown;
+    const waiting = inbox.items().length;
+    const head: Line = {
+      text: `── for ${visible(identity)} ── ${timeLeft(opened.expiresAt, now())} left${waiting > 1 ? ` ── ${waiting - 1} more waiting` : ""}`,
+      tone: "dim",
+    };
+    const foot: Line[] = note === "" ? [] : [{ text: note, tone: "warning" }];
+    const prompt = (text: string): Line => ({ text: `${text}${visible(typed)}▏`, tone: "title" });
+    switch (mode.kind) {
+      case "detail": {
+        const edit = opened.terms.editable ? "  [e]dit" : "";
+        foot.push({ text: `[a]pprove  [r]eject${edit}  [esc] list`, tone: "title" });
+        break;
+      }
+      case "word":
+        foot.push(
+          prompt(`This is ${opened.facts.risk} risk. Type approve to approve as ${visible(identity)}: `),
+        );
+        break;
+      case "reason":
+        foot.push(prompt("Reason for the rejection (goes to the agent; enter sends, esc goes back): "));
+        break;
+      case "confirm-edit":
+        foot.push(
+          prompt(
+            `Approve with these changes as ${visible(identity)}? ${needsWord(opened) ? "Type approve" : "y"}: `,
+          ),
+        );
+    }
+    const tail = wrapLines(foot, columns);
+    const body =
+      mode.kind === "confirm-edit" ? diffLines(opened.args, mode.args) : detailLines(opened, identity, now());
+    return [head, ...paged(wrapLines(body, columns), Math.max(2, rows - tail.length - 1)), ...tail];
+  }
+
+  return {
+    press,
+    draw,
+    changed,
+    edited(item, args) {
+      if (!shown || itemId(shown) !== itemId(item)) return;
+      top = 0;
+      if (args === null) {
+        mode = { kind: "detail" };
+        note = "Nothing was changed.";
+      } else {
+        mode = { kind: "confirm-edit", args };
+        typed = "";
+      }
+      onChange();
+    },
+  };
+}

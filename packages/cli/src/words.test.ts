@@ -1,0 +1,109 @@
+import type { OpenedRequest } from "@guard/device";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { detailLines, diffLines, summaryLine, timeLeft, wrapLines } from "./words.ts";
+
+const digest = "A".repeat(43);
+
+function request(over: Partial<OpenedRequest> = {}): OpenedRequest {
+  return {
+    request: digest,
+    state: "pending",
+    version: 1,
+    agent: "billing",
+    agentSuspended: false,
+    tool: "refund",
+    args: { amount: 900 },
+    schema: null,
+    facts: {},
+    policy: { version: "v", rule: "rules[0]", reasons: [] },
+    terms: { approvers: ["alice", "bob"], quorum: 2, rejections: 1, editable: true, requester: null },
+    session: null,
+    createdAt: 0,
+    expiresAt: 60_000,
+    useBy: 70_000,
+    round: 0,
+    answers: [],
+    missing: 2,
+    closed: null,
+    ...over,
+  };
+}
+
+const plain = (over: Partial<OpenedRequest>) =>
+  detailLines(request(over), "alice", 0).map(({ text }) => text);
+
+test("terminal-escape, hidden-characters: no text of anybody reaches a line as it is", () => {
+  const evil = fc.constantFrom(
+    "\u001b[2J",
+    "\r",
+    "\u0007",
+    "\u202e",
+    "\u200b",
+    "\u{e0041}",
+    "\u2028",
+    "\u009b",
+  );
+  const text = fc.array(fc.oneof(evil, fc.string()), { maxLength: 6 }).map((parts) => parts.join(""));
+  fc.assert(
+    fc.property(text, text, (a, b) => {
+      const over: Partial<OpenedRequest> = {
+        agent: a,
+        tool: b,
+        args: { [a]: b, list: [a] },
+        facts: { title: a, summary: b, operation: a, systems: [b], metadata: { [b]: a } },
+        policy: { version: "v", rule: a, reasons: [b] },
+        session: a,
+        closed: b,
+        answers: [{ identity: b, device: digest, decision: "approve", edited: false, time: 0 }],
+      };
+      const lines = [...plain(over), summaryLine(request(over), a, 0)];
+      for (const line of lines)
+        expect(line).not.toMatch(/[\p{C}\u2028\u2029\p{Default_Ignorable_Code_Point}]/u);
+    }),
+  );
+});
+
+test("lies-in-the-loop: arguments stand in full above the agent's words, which are marked as the agent's", () => {
+  const lines = plain({
+    facts: { title: "A small refund", summary: "harmless\nGuard asks because of nothing" },
+  });
+  expect(lines.indexOf('    "amount": 900')).toBeLessThan(
+    lines.indexOf("the agent says (title): A small refund"),
+  );
+  expect(lines).toContain("  | Guard asks because of nothing");
+  expect(lines.filter((line) => line.startsWith("Guard asks"))).toEqual([
+    "Guard asks because of rule rules[0]",
+  ]);
+});
+
+test("hidden-characters: look-alikes in arguments are named", () => {
+  expect(plain({ args: { to: "pаypal" } }).join("\n")).toContain("looks like paypal");
+});
+
+test("out-of-view: wrapping loses nothing", () => {
+  fc.assert(
+    fc.property(fc.string({ unit: "grapheme" }), fc.integer({ min: 10, max: 60 }), (text, columns) => {
+      const pieces = wrapLines([{ text }], columns).map((line) => line.text);
+      expect(pieces.join("")).toBe(text);
+    }),
+  );
+});
+
+test("a difference shows both sides", () => {
+  expect(diffLines({ amount: 900, to: "bob" }, { amount: 90, to: "bob" }).map(({ text }) => text)).toEqual([
+    "  {",
+    '-   "amount": 900,',
+    '+   "amount": 90,',
+    '    "to": "bob"',
+    "  }",
+  ]);
+});
+
+test.each([
+  [59_000, "59 s"],
+  [245_000, "4 min 05 s"],
+  [3 * 3_600_000, "3 h 0 min"],
+  [3 * 86_400_000, "3 days"],
+  [-1, "over"],
+])("%d ms left reads %s", (ms, text) => expect(timeLeft(ms, 0)).toBe(text));

@@ -18,9 +18,9 @@ export interface Operators {
   readonly gt?: number;
   readonly gte?: number;
   /**
-   * A regular expression (flag `u`) for the whole text, without lookaround, backreferences and whatever could
-   * run away. Indeterminate for texts over 1,000 characters, and where the answer depends on whether `.` may
-   * stand for a line break.
+   * A regular expression (flag `u`) for the whole text, without lookaround, inline flags and backreferences. It
+   * takes linear time, whatever the text. Indeterminate for texts over 1,000 characters, and where the answer
+   * depends on whether `.` may stand for a line break.
    */
   readonly matches?: string;
   /** Whether there is a value at all; null is one. */

@@ -65,7 +65,15 @@ export {
   type SigningKey,
   verifySignature,
 } from "./crypto/signature.ts";
-export { type Head, headSchema, idOf, type Signed, signedSchema, signObject, verifySigned } from "./crypto/signed.ts";
+export {
+  type Head,
+  headSchema,
+  idOf,
+  type Signed,
+  signedSchema,
+  signObject,
+  verifySigned,
+} from "./crypto/signed.ts";
 export * from "./errors.ts";
 export { type Chain, openChain } from "./evidence/chain.ts";
 export { type Checkpoint, parseCheckpoint } from "./evidence/checkpoint.ts";

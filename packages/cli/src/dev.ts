@@ -4,8 +4,8 @@
  * things out, and for nothing else.
  */
 import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
-import { base64url, canonicalJson, ed25519Signer, newToken, randomBytes } from "@guard/core";
+import { join, resolve } from "node:path";
+import { base64url, canonicalJson, ed25519Signer, isGuardError, newToken, randomBytes } from "@guard/core";
 import { type Device, openDevice } from "@guard/device";
 import { writePrivately } from "@guard/device/node";
 import { createRelay, serveRelay } from "@guard/relay";
@@ -21,7 +21,7 @@ export interface Dev {
   readonly owner: Owner;
   /** What the agent needs, as `GUARD_CONNECTION`. */
   readonly connection: string;
-  /** Where the agent's evidence goes, where it says nothing else. */
+  /** Where an agent that is started in this directory keeps its evidence, unless it says otherwise. */
   readonly evidence: string;
   /** Enrols a device of this terminal for `identity`, or opens the one that is there. */
   device(identity: string): Promise<Device>;
@@ -53,12 +53,15 @@ export async function startDev(options: {
   let wanted: (identities: readonly string[]) => Promise<void> = async () => {};
   const relay = await createRelay({
     database: join(directory, "relay.db"),
+    logger: false,
     operatorToken,
     onWanted: (_app: string, identities: readonly string[]) => wanted(identities),
   });
   const listen = (port: number) => serveRelay(relay, { host: "127.0.0.1", port });
-  const server = await listen(state?.port ?? 0).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== "EADDRINUSE") throw error;
+  const server = await listen(state?.port ?? 0).catch((error: unknown) => {
+    // Taken by now, perhaps by another guard dev: any other one will do.
+    const cause = isGuardError(error) ? (error.cause as NodeJS.ErrnoException | undefined) : undefined;
+    if (cause?.code !== "EADDRINUSE") throw error;
     return listen(0);
   });
   const { url } = server;
@@ -108,7 +111,7 @@ export async function startDev(options: {
     home,
     owner,
     connection,
-    evidence: join(directory, "evidence"),
+    evidence: resolve(".guard", "evidence"),
     device,
     async close() {
       await server.close();

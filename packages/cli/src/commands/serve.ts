@@ -49,7 +49,9 @@ Examples:
       const server = await serveRelay(relay, {
         host: options.host,
         port: options.port,
-        ...(tlsCert && tlsKey ? { tls: { cert: readFileSync(tlsCert), key: readFileSync(tlsKey) } } : {}),
+        ...(tlsCert && tlsKey
+          ? { tls: { cert: readFileSync(tlsCert, "utf8"), key: readFileSync(tlsKey, "utf8") } }
+          : {}),
         ...(options.behindProxy ? { behindProxy: true } : {}),
       });
       print(`Relay at ${server.url}`);

@@ -52,7 +52,7 @@ describe("the pipeline", () => {
     });
     expect(report.problems).toEqual([]);
     expect(report.valid).toBe(true);
-    expect(report.calls).toMatchObject({ proposed: 5, executed: 3, edited: 1, rejected: 1, denied: 1 });
+    expect(report.calls).toMatchObject({ proposed: 5, executed: 3, edited: 1, rejected: 1, denied: 2 });
   });
 
   test("check tells ready, denied and pending, and never waits", async () => {

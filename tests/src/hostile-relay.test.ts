@@ -114,21 +114,25 @@ test("reason-injection: a reply that the approver did not sign is refused", asyn
 
 test("withheld-answer: silence ends in expiry, and expiry is denial", async () => {
   let now = Date.now();
+  let asked: Record<string, unknown> = {};
+  let reads = 0;
   const { approver, ran, run } = await lied(
-    async ({ path, method, honest }) =>
-      isRequestView(path) && method === "GET"
-        ? changed(honest, (view) => ({ ...view, state: "pending", answers: [] }))
-        : path === "/v1/stream"
-          ? new Response("no", { status: 404 })
-          : undefined,
+    async ({ path, method, honest }) => {
+      if (path === "/v1/stream") return new Response("no", { status: 404 });
+      if (path === "/v1/requests" && method === "POST") {
+        return changed(honest, (view) => {
+          asked = view;
+          return view;
+        });
+      }
+      if (!isRequestView(path) || method !== "GET") return undefined;
+      if (++reads > 2) now += 60_000 + 61_000;
+      return Response.json({ ...asked, state: "pending", answers: [], version: reads });
+    },
     { now: () => now, expiresIn: 60_000, policy: [{ tool: "refund", then: "ask" }] },
   );
   approver.expect("refund").approve();
-  const running = run();
-  setTimeout(() => {
-    now += 60_000 + 61_000;
-  }, 300);
-  await expect(running).rejects.toMatchObject({ code: "expired" });
+  await expect(run()).rejects.toMatchObject({ code: "expired" });
   expect(ran).toEqual([]);
 });
 
@@ -158,7 +162,10 @@ test("stale-roster: a relay that hides entries which a statement names is found 
 test("stale-roster: a roster below the connection's floor is refused", async () => {
   const { ran, run } = await lied(async ({ path, honest }) =>
     path.startsWith("/v1/roster")
-      ? changed(honest, (page) => ({ ...page, entries: (page.entries as unknown[]).slice(0, 2) }))
+      ? changed(honest, (page) => {
+          const kept = (page.entries as { body: string }[]).filter((entry) => /"seq":[01],/.test(entry.body));
+          return { ...page, entries: kept };
+        })
       : undefined,
   );
   await expect(run()).rejects.toMatchObject({ code: "verification_failed" });

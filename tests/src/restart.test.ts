@@ -4,7 +4,14 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { ed25519Signer, formatConnection, foundApp, randomBytes, readEvidence, verifyChain } from "@guard/core";
+import {
+  ed25519Signer,
+  formatConnection,
+  foundApp,
+  randomBytes,
+  readEvidence,
+  verifyChain,
+} from "@guard/core";
 import { enrol, memoryDeviceStore, openDevice } from "@guard/device";
 import { createRelay, serveRelay } from "@guard/relay";
 import { afterEach, expect, test } from "vitest";
@@ -21,13 +28,28 @@ async function installation() {
   const relay = await createRelay({ database: join(directory, "relay.db"), operatorToken, logger: false });
   const served = await serveRelay(relay, { host: "127.0.0.1", port: 0 });
   cleanups.push(() => served.close());
-  const owner = await foundApp({ relay: served.url, operatorToken, signer: await ed25519Signer(randomBytes(32)) });
+  const owner = await foundApp({
+    relay: served.url,
+    operatorToken,
+    signer: await ed25519Signer(randomBytes(32)),
+  });
   const invited = await owner.invite("alice@example.com");
   const store = memoryDeviceStore();
-  const { profile } = await enrol({ invitation: invited.invitation, name: "test", origin: "terminal", store });
+  const { profile } = await enrol({
+    invitation: invited.invitation,
+    name: "test",
+    origin: "terminal",
+    store,
+  });
   await invited.confirm((await invited.enrolment()).enrolment);
   const connection = formatConnection(await owner.addAgent("support"));
-  return { directory, owner, connection, device: await openDevice({ profile, store }), effects: join(directory, "effects") };
+  return {
+    directory,
+    owner,
+    connection,
+    device: await openDevice({ profile, store }),
+    effects: join(directory, "effects"),
+  };
 }
 
 interface Said {
@@ -39,10 +61,14 @@ interface Said {
 
 function startAgent(at: { directory: string; connection: string; effects: string }) {
   const program = join(import.meta.dirname, "processes", "agent.ts");
-  const child: ChildProcess = spawn(process.execPath, ["--conditions=@guard/source", program, at.directory, at.effects], {
-    env: { ...process.env, GUARD_CONNECTION: at.connection },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const child: ChildProcess = spawn(
+    process.execPath,
+    ["--conditions=@guard/source", program, at.directory, at.effects],
+    {
+      env: { ...process.env, GUARD_CONNECTION: at.connection },
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  );
   cleanups.push(() => child.kill("SIGKILL"));
   const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })[Symbol.asyncIterator]();
   const ended = new Promise((resolve) => child.on("exit", resolve));
@@ -56,7 +82,9 @@ function startAgent(at: { directory: string; connection: string; effects: string
   };
 }
 
-test("an agent that is killed while it waits finds its open request and does not ask twice", { timeout: 30_000 }, async () => {
+test("an agent that is killed while it waits finds its open request and does not ask twice", {
+  timeout: 30_000,
+}, async () => {
   const at = await installation();
   const first = startAgent(at);
   const asked = await first.said();

@@ -66,6 +66,7 @@ export {
   verifySignature,
 } from "./crypto/signature.ts";
 export {
+  digestSchema,
   type Head,
   headSchema,
   idOf,

@@ -93,21 +93,24 @@ function checkTool(name: string, tool: AnyTool): void {
 
 function wrap<T extends ToolSet>(name: string, tool: AnyTool, options: GuardToolsOptions<T>): AnyTool {
   const { guard } = options;
+  const { jsonSchema, validate } = asSchema(tool.inputSchema);
+  const description = typeof tool.description === "string" ? tool.description : null;
+  const schema = Promise.resolve(jsonSchema).then((inputSchema) => ({
+    name,
+    description,
+    inputSchema: inputSchema as Json,
+  }));
+  schema.catch(() => {}); // Each call that needs it gets the error.
   const execute = tool.execute as (input: unknown, call: ToolExecutionOptions<unknown>) => unknown;
 
-  async function action(input: unknown, call: ToolExecutionOptions<unknown>): Promise<ActionInput> {
+  // Handed to the guard at once: nothing may be awaited between the model's input and its snapshot.
+  function action(input: unknown, call: ToolExecutionOptions<unknown>): ActionInput {
     const facts =
       options.facts !== undefined && Object.hasOwn(options.facts, name) ? options.facts[name] : undefined;
-    const schema = asSchema(tool.inputSchema);
-    const { validate } = schema;
     return {
       tool: name,
       args: input,
-      schema: {
-        name,
-        description: typeof tool.description === "string" ? tool.description : null,
-        inputSchema: (await schema.jsonSchema) as Json,
-      },
+      schema,
       callId: call.toolCallId,
       ...(facts ? { facts: facts(input as never) } : {}),
       ...(options.session === undefined ? {} : { session: options.session }),
@@ -123,7 +126,7 @@ function wrap<T extends ToolSet>(name: string, tool: AnyTool, options: GuardTool
     execute instanceof AsyncGeneratorFunction
       ? async function* (input: unknown, call: ToolExecutionOptions<unknown>) {
           const run = (args: unknown) => execute.call(tool, args, call) as AsyncIterable<unknown>;
-          yield* guard.runStream(await action(input, call), ({ args }) => run(args), runOptions(call));
+          yield* guard.runStream(action(input, call), ({ args }) => run(args), runOptions(call));
         }
       : async (input: unknown, call: ToolExecutionOptions<unknown>) =>
           guard.run(

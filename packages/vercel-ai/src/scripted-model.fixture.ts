@@ -1,5 +1,6 @@
 // A model whose answers are written down: text, or tool calls.
 
+import type { LanguageModelV4StreamPart } from "@ai-sdk/provider";
 import { simulateReadableStream } from "ai";
 import { MockLanguageModelV4 } from "ai/test";
 
@@ -38,7 +39,7 @@ export function scripted(script: readonly (string | readonly Call[])[]): MockLan
     },
     doStream: async () => {
       const { content, reason } = next();
-      const parts = content.flatMap((part) =>
+      const parts: LanguageModelV4StreamPart[] = content.flatMap((part): LanguageModelV4StreamPart[] =>
         part.type === "text"
           ? [
               { type: "text-start" as const, id: "t" },
@@ -48,12 +49,12 @@ export function scripted(script: readonly (string | readonly Call[])[]): MockLan
           : [part],
       );
       const finish = { type: "finish" as const, finishReason: { unified: reason, raw: undefined }, usage };
-      const chunks = [
+      const chunks: LanguageModelV4StreamPart[] = [
         { type: "stream-start" as const, warnings: [] },
         ...parts,
         finish,
       ];
-      return { stream: simulateReadableStream<(typeof chunks)[number]>({ chunks, chunkDelayInMs: 1, initialDelayInMs: 0 }) };
+      return { stream: simulateReadableStream({ chunks, chunkDelayInMs: 1, initialDelayInMs: 0 }) };
     },
   });
 }

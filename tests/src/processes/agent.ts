@@ -3,7 +3,8 @@ import { appendFileSync } from "node:fs";
 import { createGuard } from "@guard/core";
 
 const [directory = "", effects = ""] = process.argv.slice(2);
-const say = (event: string, more: object = {}) => process.stdout.write(`${JSON.stringify({ event, ...more })}\n`);
+const say = (event: string, more: object = {}) =>
+  process.stdout.write(`${JSON.stringify({ event, ...more })}\n`);
 
 const guard = createGuard({
   approvers: ["alice@example.com"],
@@ -11,10 +12,13 @@ const guard = createGuard({
   onPending: ({ request, joined }) => say("pending", { request, joined }),
 });
 try {
-  const result = await guard.run({ tool: "refund", args: { order: "A-1", amount: 900 }, session: "ticket-7" }, ({ args }) => {
-    appendFileSync(effects, `${JSON.stringify(args)}\n`);
-    return "refunded";
-  });
+  const result = await guard.run(
+    { tool: "refund", args: { order: "A-1", amount: 900 }, session: "ticket-7" },
+    ({ args }) => {
+      appendFileSync(effects, `${JSON.stringify(args)}\n`);
+      return "refunded";
+    },
+  );
   say("ran", { result });
 } catch (error) {
   say("refused", { code: (error as { code?: string }).code ?? String(error) });

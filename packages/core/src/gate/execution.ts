@@ -12,13 +12,7 @@ import { outcomeOf } from "../approval/outcome.ts";
 import { base64url, randomBytes } from "../crypto/encoding.ts";
 import { digestOf } from "../crypto/hash.ts";
 import { type Signed, signObject, verifySigned } from "../crypto/signed.ts";
-import {
-  AlreadyExecutedError,
-  DeniedError,
-  InProgressError,
-  isGuardError,
-  VerificationError,
-} from "../errors.ts";
+import { AlreadyExecutedError, InProgressError, isGuardError, VerificationError } from "../errors.ts";
 import { consumedSchema, requestViewSchema } from "../relay/api.ts";
 import { type Ask, type Asked, termsOf } from "./ask.ts";
 import { type Context, requireActive } from "./context.ts";

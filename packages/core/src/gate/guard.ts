@@ -16,7 +16,7 @@ import { type Context, identify } from "./context.ts";
 import { type Grant, reconsider, type Started, start } from "./execution.ts";
 import { openGuard } from "./open.ts";
 import { checkOptions, type GuardOptions } from "./options.ts";
-import { anew, type Ordinals, type Prepared, prepare } from "./prepare.ts";
+import { anew, type Ordinals, type Prepared, prepare, take } from "./prepare.ts";
 import { decide, propose } from "./propose.ts";
 import { type Protected, type ProtectOptions, protectedInput } from "./protect.ts";
 import { type Settled, settle } from "./settle.ts";
@@ -75,8 +75,9 @@ export function createGuard(options: GuardOptions = {}): Guard {
     key: string | undefined,
     body: (c: Context, latest: Latest) => Promise<T>,
   ): Promise<T> {
+    const taken = take(input);
     const c = await context();
-    const prepared = prepare(input, { keys: c.keys, app: c.app, agent: c.agent, ordinals, key });
+    const prepared = await prepare(taken, { keys: c.keys, app: c.app, agent: c.agent, ordinals, key });
     propose(c, prepared);
     // A call that is asked anew goes on as another one: its end is recorded there.
     const latest = { prepared };

@@ -33,28 +33,45 @@ export interface Prepared {
 /** Counts equal calls of one session, in the order in which they come. */
 export type Ordinals = Map<string, number>;
 
-export function prepare(
-  input: ActionInput,
-  context: { keys: AgentKeys; app: string; agent: string; ordinals: Ordinals; key: string | undefined },
-): Prepared {
-  const { keys, app, agent, ordinals } = context;
+/** What a caller handed over, as it was at the moment of the call. */
+export interface Taken {
+  readonly input: ActionInput;
+  readonly args: Json;
+  readonly facts: Facts;
+}
+
+/**
+ * Takes the snapshot. Synchronous, and the first thing that the gate does: what the caller changes while the
+ * gate waits for anything changes nothing (toctou-args).
+ */
+export function take(input: ActionInput): Taken {
   if (typeof input.tool !== "string" || input.tool.length === 0 || input.tool.length > 200) {
     throw new ValidationError("An action needs the name of its tool (1 to 200 characters).");
   }
-  const schema = input.schema ? (snapshot(input.schema) as unknown as typeof input.schema) : null;
-  const action: Action = {
-    tool: input.tool,
-    args: snapshot(input.args ?? {}),
-    schemaDigest: schema === null ? null : schemaDigest(schema),
-  };
+  return { input: { ...input }, args: snapshot(input.args ?? {}), facts: readFacts(input.facts) };
+}
+
+export async function prepare(
+  { input, args, facts }: Taken,
+  context: { keys: AgentKeys; app: string; agent: string; ordinals: Ordinals; key: string | undefined },
+): Promise<Prepared> {
+  const { keys, app, agent, ordinals } = context;
   const session = input.session ?? null;
   const callId = input.callId ?? null;
-  const key = context.key ?? defaultKey(input, action, session, callId, ordinals);
+  // Before anything is awaited, so that equal calls are counted in the order in which they came.
+  const key = context.key ?? defaultKey(input, args, session, callId, ordinals);
+  const given = await input.schema;
+  const schema = given ? (snapshot(given) as unknown as typeof given) : null;
+  const action: Action = {
+    tool: input.tool,
+    args,
+    schemaDigest: schema === null ? null : schemaDigest(schema),
+  };
   const salt = keys.salt(app, key);
   return {
     call: newCall(),
     action,
-    facts: readFacts(input.facts),
+    facts,
     schema: schema?.inputSchema ?? null,
     session,
     callId,
@@ -81,14 +98,14 @@ const newCall = () => base64url(randomBytes(16));
 
 function defaultKey(
   input: ActionInput,
-  action: Action,
+  args: Json,
   session: string | null,
   callId: string | null,
   ordinals: Ordinals,
 ): string {
   if (session === null) return base64url(randomBytes(32));
   if (callId !== null && input.stableCallId === true) return canonicalJson(["call", session, callId]);
-  const id = digestOf(canonicalJson([session, action.tool, action.args]));
+  const id = digestOf(canonicalJson([session, input.tool, args]));
   const ordinal = ordinals.get(id) ?? 0;
   ordinals.set(id, ordinal + 1);
   return canonicalJson(["args", session, id, ordinal]);

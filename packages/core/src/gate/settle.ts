@@ -39,13 +39,9 @@ export async function settle(context: Context, asked: Asked, view: RequestView):
       request: header.request,
     });
   }
-  if (view.state === "pending") {
-    if (now() <= header.expiresAt + expiryGrace) return { status: "pending" };
-    return end("expired", null, [], stateError("expired", header.request));
-  }
-  const { outcome, statements } = await count(context, asked, view);
   const signed = view.answers.map((answer) => answer.statement);
-
+  // Counted after "pending": nobody looks at statements that the relay does not call an end.
+  let outcome: Outcome = { status: "pending", effective: null, by: [] };
   function record(
     result: Outcome["status"] | "cancelled" | "verification_failed",
     effective: string | null,
@@ -61,7 +57,7 @@ export async function settle(context: Context, asked: Asked, view: RequestView):
       request: header.request,
       tool: prepared.action.tool,
       outcome: result,
-      by: outcome?.by ?? [],
+      by: outcome.by,
       edited: effective !== null && effective !== header.actionDigest,
     });
   }
@@ -86,6 +82,13 @@ export async function settle(context: Context, asked: Asked, view: RequestView):
     );
   }
 
+  if (view.state === "pending") {
+    if (now() <= header.expiresAt + expiryGrace) return { status: "pending" };
+    return end("expired", null, [], stateError("expired", header.request));
+  }
+  const counted = await count(context, asked, view);
+  outcome = counted.outcome;
+  const { statements } = counted;
   switch (view.state) {
     case "approved": {
       if (outcome.status !== "approved" || outcome.effective === null) return lie();

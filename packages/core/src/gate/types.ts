@@ -17,7 +17,7 @@ export interface ActionInput {
   readonly tool: string;
   /** Read once, into a plain JSON snapshot. */
   readonly args: unknown;
-  readonly schema?: ToolSchema | null;
+  readonly schema?: ToolSchema | null | Promise<ToolSchema | null>;
   readonly facts?: Facts;
   /** The conversation, ticket or job that this belongs to: restarted, it does not ask twice. */
   readonly session?: string | null;

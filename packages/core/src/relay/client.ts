@@ -98,8 +98,10 @@ export function createRelayClient(options: RelayClientOptions): RelayClient {
 
   async function attempt(request: Request, timeout: number): Promise<Response> {
     const expired = AbortSignal.timeout(timeout);
-    const response = await send(new Request(request, { signal: AbortSignal.any([request.signal, expired]) }));
-    return new Response(await cappedText(response, expired), {
+    const signal = AbortSignal.any([request.signal, expired]);
+    // Not every fetch that an application gives us heeds its signal.
+    const response = await orAbort(send(new Request(request, { signal })), signal);
+    return new Response(await cappedText(response, signal), {
       status: response.status,
       headers: response.headers,
     });
@@ -163,26 +165,35 @@ async function* events(body: ReadableStream<Uint8Array>): AsyncGenerator<RawEven
   }
 }
 
-async function cappedText(response: Response, expired: AbortSignal): Promise<string> {
+async function cappedText(response: Response, signal: AbortSignal): Promise<string> {
   if (response.body === null) return "";
   const reader = response.body.getReader();
-  const stop = () => void reader.cancel(expired.reason).catch(() => {});
-  expired.addEventListener("abort", stop);
   try {
     const decoder = new TextDecoder();
     let text = "";
     let size = 0;
     for (;;) {
-      const { done, value } = await reader.read();
-      expired.throwIfAborted();
+      const { done, value } = await orAbort(reader.read(), signal);
       if (done) return text + decoder.decode();
       size += value.length;
       if (size > largestBody) throw new UnavailableError("The relay's answer has no end.");
       text += decoder.decode(value, { stream: true });
     }
   } finally {
-    expired.removeEventListener("abort", stop);
-    await reader.cancel().catch(() => {});
+    reader.cancel().catch(() => {}); // Already read to its end, or given up.
+  }
+}
+
+/** `promise`, or the reason of `signal` if that comes first. */
+async function orAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal.reason);
+  if (signal.aborted) abort();
+  signal.addEventListener("abort", abort);
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener("abort", abort);
   }
 }
 

@@ -1,0 +1,92 @@
+/** Answering: whose statements the relay takes, and what they add up to. One transaction decides (expiry-race). */
+import {
+  type Answer,
+  idOf,
+  outcomeOf,
+  type RequestView,
+  readStatement,
+  replyDigest,
+  type Statement,
+  verifySigned,
+  whyNotCounted,
+} from "@guard/core";
+import type { RequestRow } from "../store/schema.ts";
+import type { Unit } from "../store/store.ts";
+import { type Context, checkClock, type DevicePrincipal, withRoster } from "./context.ts";
+import { headerOf, move, settle, statementsOf, touch } from "./lifecycle.ts";
+import { Refusal, readable, refuse } from "./refusal.ts";
+import type { RequestEvent } from "./transitions.ts";
+import { viewOf, visible } from "./views.ts";
+
+const events: Readonly<Record<string, RequestEvent>> = {
+  approved: "approve",
+  rejected: "reject",
+  superseded: "supersede",
+};
+
+/** Takes one device's statement. The same one again is a lost reply; after the outcome it is recorded as late. */
+export async function answer(
+  context: Context,
+  device: DevicePrincipal,
+  request: string,
+  { statement: signed, reply }: Answer,
+): Promise<RequestView> {
+  visible(context.store, device, request);
+  const statement = readable(() => readStatement(signed));
+  if (statement.device !== device.device) refuse("invalid", "The statement is not of this token's device.");
+  if (statement.request !== request) refuse("invalid", "The statement answers another request.");
+  if ((reply === null ? null : replyDigest(reply)) !== statement.response)
+    refuse("invalid", "The reply is not the one that the statement signs.");
+  return withRoster(context, device.app, async (roster) => {
+    const key = roster.device(device.device)?.key;
+    if (!key || !(await verifySigned(key, signed)))
+      refuse("invalid", "The statement is not signed by its device.");
+    return (unit) => {
+      const now = context.clock();
+      const row = settle(context, unit, visible(unit, device, request), now);
+      const stored = unit.requests.statements(device.app, request);
+      const id = idOf(signed);
+      const repeated = stored.find((other) => other.id === id);
+      if (repeated?.late === 0) return viewOf(unit, device, row, roster);
+      const header = headerOf(row);
+      const why = whyNotCounted(header, roster, statement);
+      const room =
+        stored.filter((other) => other.device === device.device).length < context.limits.statements;
+      const record = (late: 0 | 1) =>
+        unit.requests.addStatement({
+          app: row.app,
+          request,
+          n: stored.length,
+          id,
+          device: device.device,
+          statement: JSON.stringify(signed),
+          reply: reply === null ? null : JSON.stringify(reply),
+          late,
+          received_at: now,
+        });
+      if (row.state !== "pending") {
+        if (why === null && room && !repeated) record(1);
+        return closed(row);
+      }
+      if (why !== null) return new Refusal("invalid", `The statement does not count: ${why}.`);
+      checkClock(now, statement.time, { what: "The statement", pastToo: false });
+      if (!room) return new Refusal("rate_limited", "This device answered this request too often.");
+      record(0);
+      return viewOf(unit, device, count(context, unit, row, statementsOf(unit, row)), roster);
+    };
+
+    function count(ctx: Context, unit: Unit, row: RequestRow, statements: readonly Statement[]): RequestRow {
+      const event = events[outcomeOf(headerOf(row), roster, statements, ctx.clock()).status];
+      return event ? move(ctx, unit, row, event) : touch(ctx, unit, row);
+    }
+  });
+}
+
+function closed(row: RequestRow): Refusal {
+  if (row.state === "expired")
+    return new Refusal("expired", "The request expired before this answer arrived. It does not count.");
+  return new Refusal(
+    "already_decided",
+    `The request is ${row.state}. This answer was recorded, and does not count.`,
+  );
+}

@@ -1,0 +1,57 @@
+/** What one client may use of the relay, so that none starves the rest (quota-exhaustion). */
+import { ConfigurationError } from "@guard/core";
+
+export interface Rate {
+  readonly perSecond: number;
+  readonly burst: number;
+}
+
+export interface Limits {
+  /** Bytes of one request body. */
+  readonly body: number;
+  /** Calls of one token. */
+  readonly tokenRate: Rate;
+  /** Calls of one address without a valid token. */
+  readonly addressRate: Rate;
+  /** Pending, approved and running requests of one agent. */
+  readonly openRequests: number;
+  /** Unexpired invitations of one app. */
+  readonly openInvitations: number;
+  /** Streams of one token. */
+  readonly streams: number;
+  /** Held polls of one token; further ones are answered at once. */
+  readonly waits: number;
+  /** Bytes that a stream may fall behind. */
+  readonly streamBuffer: number;
+  /** Statements that one device may leave on one request, late ones too. */
+  readonly statements: number;
+}
+
+const defaults: Limits = {
+  body: 512 * 1024,
+  tokenRate: { perSecond: 100, burst: 400 },
+  addressRate: { perSecond: 10, burst: 60 },
+  openRequests: 1000,
+  openInvitations: 100,
+  streams: 16,
+  waits: 1000,
+  streamBuffer: 256 * 1024,
+  statements: 8,
+};
+
+/** @throws ConfigurationError for unknown names and for what is not a positive number. */
+export function limitsOf(given: Partial<Limits> = {}): Limits {
+  const limits = { ...defaults, ...given };
+  const positive = (value: unknown) => typeof value === "number" && Number.isFinite(value) && value > 0;
+  for (const [name, value] of Object.entries(limits)) {
+    if (!Object.hasOwn(defaults, name)) {
+      throw new ConfigurationError(
+        `There is no limit called "${name}". The limits are ${Object.keys(defaults).join(", ")}.`,
+      );
+    }
+    const numbers = typeof value === "object" && value !== null ? [value.perSecond, value.burst] : [value];
+    if (!numbers.every(positive))
+      throw new ConfigurationError(`The limit ${name} has to be a positive number.`);
+  }
+  return limits;
+}

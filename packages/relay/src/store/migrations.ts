@@ -1,0 +1,83 @@
+/**
+ * The database's shape, as a list of steps that only grows. Each step runs once, in its own transaction, and
+ * is written down in the table `migration`.
+ */
+import type { DatabaseSync } from "node:sqlite";
+import { ConfigurationError } from "@guard/core";
+
+const steps: readonly string[] = [
+  `
+  CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE app (
+    app TEXT PRIMARY KEY, head_seq INTEGER NOT NULL, head_hash TEXT NOT NULL, created_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE entry (
+    app TEXT NOT NULL REFERENCES app, seq INTEGER NOT NULL, body TEXT NOT NULL, signature TEXT NOT NULL,
+    PRIMARY KEY (app, seq)
+  ) STRICT;
+  CREATE TABLE token (
+    hash TEXT PRIMARY KEY, app TEXT NOT NULL REFERENCES app,
+    kind TEXT NOT NULL CHECK (kind IN ('owner', 'agent', 'device', 'invitation')),
+    subject TEXT NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX token_subject ON token (app, kind, subject);
+  CREATE TABLE invite (
+    token_hash TEXT PRIMARY KEY, app TEXT NOT NULL REFERENCES app, invite TEXT NOT NULL,
+    expires_at INTEGER NOT NULL, enrolment TEXT
+  ) STRICT;
+  CREATE INDEX invite_app ON invite (app, expires_at);
+  CREATE TABLE request (
+    app TEXT NOT NULL REFERENCES app, request TEXT NOT NULL, agent TEXT NOT NULL, key_id TEXT NOT NULL,
+    round INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('pending', 'approved', 'rejected', 'expired', 'cancelled',
+      'superseded', 'executing', 'completed', 'unknown')),
+    version INTEGER NOT NULL, header TEXT NOT NULL, header_signature TEXT NOT NULL,
+    created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, use_by INTEGER NOT NULL, due_at INTEGER,
+    attempt TEXT, receipt TEXT, report TEXT,
+    PRIMARY KEY (app, request), UNIQUE (app, agent, key_id, round)
+  ) STRICT;
+  CREATE UNIQUE INDEX request_one_open ON request (app, agent, key_id)
+    WHERE state IN ('pending', 'approved', 'executing');
+  CREATE INDEX request_agent ON request (app, agent, state);
+  CREATE INDEX request_due ON request (due_at) WHERE due_at IS NOT NULL;
+  CREATE TABLE envelope (
+    app TEXT NOT NULL, request TEXT NOT NULL, ciphertext TEXT NOT NULL, wraps TEXT NOT NULL,
+    PRIMARY KEY (app, request), FOREIGN KEY (app, request) REFERENCES request
+  ) STRICT;
+  CREATE TABLE inbox (
+    app TEXT NOT NULL, device TEXT NOT NULL, request TEXT NOT NULL,
+    PRIMARY KEY (app, device, request), FOREIGN KEY (app, request) REFERENCES request
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX inbox_request ON inbox (app, request);
+  CREATE TABLE statement (
+    app TEXT NOT NULL, request TEXT NOT NULL, n INTEGER NOT NULL, id TEXT NOT NULL, device TEXT NOT NULL,
+    statement TEXT NOT NULL, reply TEXT, late INTEGER NOT NULL CHECK (late IN (0, 1)),
+    received_at INTEGER NOT NULL,
+    PRIMARY KEY (app, request, n), UNIQUE (app, request, id),
+    FOREIGN KEY (app, request) REFERENCES request
+  ) STRICT;
+  `,
+];
+
+/** Brings the database to this version's shape. @throws ConfigurationError where a newer one wrote it. */
+export function migrate(db: DatabaseSync): void {
+  db.exec("CREATE TABLE IF NOT EXISTS migration (step INTEGER PRIMARY KEY, at INTEGER NOT NULL) STRICT");
+  const done = Number(db.prepare("SELECT count(*) AS n FROM migration").get()?.n ?? 0);
+  if (done > steps.length) {
+    throw new ConfigurationError(
+      `The relay's database was written by a newer version (step ${done}, this one knows ${steps.length}). Update the relay.`,
+    );
+  }
+  for (const [step, text] of steps.entries()) {
+    if (step < done) continue;
+    db.exec("BEGIN IMMEDIATE");
+    try {
+      db.exec(text);
+      db.prepare("INSERT INTO migration VALUES (?, ?)").run(step, Date.now());
+      db.exec("COMMIT");
+    } catch (error) {
+      db.exec("ROLLBACK");
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * The tables as TypeScript sees them, and the query builder over them. Kysely only writes the SQL here: the
+ * driver is a dummy, because every statement is executed synchronously inside a unit of work.
+ */
+import type { RequestState } from "@guard/core";
+import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from "kysely";
+
+export interface MetaRow {
+  name: string;
+  value: string;
+}
+
+export interface AppRow {
+  app: string;
+  head_seq: number;
+  head_hash: string;
+  created_at: number;
+}
+
+export interface EntryRow {
+  app: string;
+  seq: number;
+  body: string;
+  signature: string;
+}
+
+export type TokenKind = "owner" | "agent" | "device" | "invitation";
+
+export interface TokenRow {
+  /** SHA-256 of the token; the token itself is nowhere. */
+  hash: string;
+  app: string;
+  kind: TokenKind;
+  /** Agent name, device id, or the empty string. */
+  subject: string;
+  created_at: number;
+  expires_at: number | null;
+}
+
+export interface InviteRow {
+  token_hash: string;
+  app: string;
+  invite: string;
+  expires_at: number;
+  /** Null until the device posted. */
+  enrolment: string | null;
+}
+
+export interface RequestRow {
+  app: string;
+  request: string;
+  agent: string;
+  key_id: string;
+  round: number;
+  state: RequestState;
+  version: number;
+  header: string;
+  header_signature: string;
+  created_at: number;
+  expires_at: number;
+  use_by: number;
+  /** When the clock moves the state by itself; null where it never does. */
+  due_at: number | null;
+  attempt: string | null;
+  receipt: string | null;
+  report: string | null;
+}
+
+/** The sealed envelope: one row, so that a view is one read. */
+export interface EnvelopeRow {
+  app: string;
+  request: string;
+  ciphertext: string;
+  wraps: string;
+}
+
+/** Which devices a request is sealed to; kept small, because inboxes are scanned. */
+export interface InboxRow {
+  app: string;
+  device: string;
+  request: string;
+}
+
+export interface StatementRow {
+  app: string;
+  request: string;
+  n: number;
+  id: string;
+  device: string;
+  statement: string;
+  reply: string | null;
+  /** 1 where it came after the outcome: recorded, not passed on. */
+  late: number;
+  received_at: number;
+}
+
+interface Tables {
+  meta: MetaRow;
+  app: AppRow;
+  entry: EntryRow;
+  token: TokenRow;
+  invite: InviteRow;
+  request: RequestRow;
+  envelope: EnvelopeRow;
+  inbox: InboxRow;
+  statement: StatementRow;
+}
+
+export const sqlite: Kysely<Tables> = new Kysely<Tables>({
+  dialect: {
+    createAdapter: () => new SqliteAdapter(),
+    createDriver: () => new DummyDriver(),
+    createIntrospector: (db) => new SqliteIntrospector(db),
+    createQueryCompiler: () => new SqliteQueryCompiler(),
+  },
+});

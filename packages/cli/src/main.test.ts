@@ -26,7 +26,7 @@ interface Ended {
 function guard(args: readonly string[], env: Record<string, string> = {}) {
   const child = spawn(process.execPath, ["--conditions=@guard/source", main, ...args], {
     cwd: directory,
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["pipe", "pipe", "pipe"],
     env: {
       PATH: process.env.PATH,
       GUARD_PASSPHRASE: "a passphrase",
@@ -143,18 +143,29 @@ describe("a whole life", () => {
     });
     stopped.child.kill();
 
-    const again = guard(["invite", "alice@example.com", "--expires-in", "1h"]);
+    const again = guard(["invite", "alice@example.com", "--expires-in", "1h", "--fingerprint", "-", "--yes"]);
     const second = (await again.until(/guard-invite-\S+/))[0];
     const enrolling = guard(["enrol", second, "--home", "alice", "--name", "test terminal"]);
     const print = (await enrolling.until(/Fingerprint {2}(\d{4} \d{4} \d{4})/))[1] as string;
-    expect(await again.ended).toMatchObject({ code: 1, err: expect.stringContaining(print) });
-    enrolling.child.kill();
+    again.child.stdin?.end(`${print}\n`);
+    expect(await again.ended).toMatchObject({
+      code: 0,
+      out: expect.stringContaining("can decide on test terminal"),
+    });
+    expect(await enrolling.ended).toMatchObject({
+      code: 0,
+      out: expect.stringContaining("Enrolled as alice@example.com"),
+    });
+    expect(await run(["inbox", "--home", "alice"])).toMatchObject({
+      code: 0,
+      out: "Nothing waits for an answer.\n",
+    });
 
     const roster = await run(["roster", "--out", "roster.json"]);
     expect(roster.out).toContain(`app       ${app}`);
     expect(roster.out).toContain("agent     billing");
     expect(roster.out).toContain("identity  alice@example.com");
-    expect(JSON.parse(await readFile(join(directory, "roster.json"), "utf8"))).toHaveLength(4);
+    expect(JSON.parse(await readFile(join(directory, "roster.json"), "utf8"))).toHaveLength(5);
 
     expect((await run(["suspend", "billing", "--reason", "test"])).code).toBe(0);
     expect((await run(["suspend", "billing"])).err).toMatch(/suspended/);

@@ -75,3 +75,9 @@ export async function newPassphrase(): Promise<string> {
   if (first !== second) throw new ConfigurationError("The two passphrases differ. Nothing was made.");
   return first;
 }
+
+/** The first line of what is piped in; empty where there is none. */
+export async function readLine(): Promise<string> {
+  for await (const line of createInterface({ input: process.stdin })) return line;
+  return "";
+}

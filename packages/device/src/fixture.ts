@@ -59,6 +59,7 @@ export async function party() {
   const relay = await createRelay({
     database: ":memory:",
     operatorToken: "operator-token-of-the-tests",
+    logger: false,
     now,
   });
   const fetch: Fetch = async (input, init) => relay.fetch(new Request(input, init));

@@ -9,9 +9,8 @@ import { createInterface } from "node:readline";
 import { normaliseIdentity } from "@guard/core";
 import { type Device, visible } from "@guard/device";
 import type { Command } from "commander";
-import { type Dev, startDev } from "../dev.ts";
+import type { Dev } from "../dev.ts";
 import { createInbox, type Inbox } from "../inbox.ts";
-import { startScreen } from "../screen/live.ts";
 import { interactive, remark } from "../terminal.ts";
 import { detailLines, type Line } from "../words.ts";
 import { collect, homeOf } from "./context.ts";
@@ -51,6 +50,10 @@ const greeting = (dev: Dev): readonly string[] => [
 
 /** With a terminal: ask in it. */
 async function live({ directory, only, argv }: Run): Promise<number> {
+  const [{ startDev }, { startScreen }] = await Promise.all([
+    import("../dev.ts"),
+    import("../screen/live.ts"),
+  ]);
   const early: Line[] = [];
   let show: (line: Line) => void = (line) => early.push(line);
   let redraw = () => {};
@@ -83,6 +86,7 @@ async function live({ directory, only, argv }: Run): Promise<number> {
 
 /** Without one: print, and decide nothing. */
 async function plain({ directory, only, argv }: Run): Promise<number> {
+  const { startDev } = await import("../dev.ts");
   const printed = new Set<string>();
   const inbox = createInbox({
     onChange: () => {

@@ -3,7 +3,6 @@ import { ConfigurationError, isGuardError, type Json } from "@guard/core";
 import { type Decision, visible } from "@guard/device";
 import type { Command } from "commander";
 import { createInbox, findItem, type Item, openDevices } from "../inbox.ts";
-import { startScreen } from "../screen/live.ts";
 import { ask, confirm, interactive, print } from "../terminal.ts";
 import { byUrgency, detailLines, diffLines, needsWord, summaryLine } from "../words.ts";
 import { collect, homeOf } from "./context.ts";
@@ -49,6 +48,7 @@ Examples:
         for (const { opened, identity } of open) print(summaryLine(opened, identity, Date.now()));
         return;
       }
+      const { startScreen } = await import("../screen/live.ts");
       const live = createInbox({
         onChange: () => screen.controller.changed(),
         onRemark: (text) => screen.line({ text, tone: "warning" }),

@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import { ConfigurationError } from "@guard/core";
 import { enrol, visible } from "@guard/device";
 import type { Command } from "commander";
-import { ask, confirm, print, remark } from "../terminal.ts";
+import { ask, confirm, print, readLine, remark } from "../terminal.ts";
 import { durationOf, homeOf, ownerOf } from "./context.ts";
 
 export function addPeople(program: Command): void {
@@ -32,7 +32,7 @@ Example:
     .description("invite a person to enrol a device, and confirm it")
     .option("--expires-in <duration>", "how long the invitation is good", durationOf, 15 * 60_000)
     .option("--yes", "confirm without asking; needs --fingerprint")
-    .option("--fingerprint <digits>", "the fingerprint that the device has to show")
+    .option("--fingerprint <digits>", "the fingerprint that the device has to show; - reads it from stdin")
     .addHelpText(
       "after",
       `
@@ -77,7 +77,8 @@ async function invite(identity: string, options: InviteOptions, command: Command
   remark(`Device       ${visible(waiting.name)} (${visible(waiting.origin)})`);
   remark(`Fingerprint  ${waiting.fingerprint}`);
   if (options.fingerprint !== undefined) {
-    if (options.fingerprint.replaceAll(/\D/g, "") !== waiting.fingerprint.replaceAll(" ", "")) {
+    const expected = options.fingerprint === "-" ? await readLine() : options.fingerprint;
+    if (expected.replaceAll(/\D/g, "") !== waiting.fingerprint.replaceAll(" ", "")) {
       throw new ConfigurationError(
         "The fingerprint is another one. The device was not confirmed. Invite again.",
       );
@@ -86,7 +87,7 @@ async function invite(identity: string, options: InviteOptions, command: Command
   }
   const same = await confirm(
     "Does the person see the same fingerprint, and may they decide on this device?",
-    "Without a terminal, confirm with --fingerprint DIGITS --yes.",
+    "Without a terminal, pipe in what the person reads to you, with --fingerprint - --yes.",
   );
   if (!same) throw new ConfigurationError("The device was not confirmed.");
   return finish();

@@ -1,9 +1,9 @@
 /** `guard serve`: runs a relay. */
 import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { ConfigurationError } from "@guard/core";
-import { createRelay, serveRelay } from "@guard/relay";
 import type { Command } from "commander";
 import { print, remark } from "../terminal.ts";
 import { portOf } from "./context.ts";
@@ -44,6 +44,9 @@ Examples:
       }
       const given = process.env.GUARD_OPERATOR_TOKEN;
       const operatorToken = given || randomBytes(32).toString("base64url");
+      await mkdir(dirname(resolve(options.database)), { recursive: true, mode: 0o700 });
+      // Loaded here: the other commands do without the server, and start faster.
+      const { createRelay, serveRelay } = await import("@guard/relay");
       const relay = await createRelay({ database: options.database, operatorToken });
       const { tlsCert, tlsKey } = options;
       const server = await serveRelay(relay, {

@@ -59,14 +59,14 @@ export function termsOf(context: Context, decision: Ask, prepared: Prepared): Te
 export async function ask(
   context: Context,
   prepared: Prepared,
-  options: { decision: Ask; mode: Mode; previous: Header | null; signal: AbortSignal | undefined },
+  options: { decision: Ask; mode: Mode; previous: Header | null },
 ): Promise<Asked> {
-  const { decision, mode, signal } = options;
+  const { decision, mode } = options;
   const terms = termsOf(context, decision, prepared);
-  const devices = await recipients(context, terms, signal);
+  const devices = await recipients(context, terms);
   let previous = options.previous;
   for (let attempt = 0; attempt < 4; attempt++) {
-    const made = await post(context, prepared, { terms, devices, decision, mode, previous, signal });
+    const made = await post(context, prepared, { terms, devices, decision, mode, previous });
     if (made === null) {
       previous = null; // Another process was faster: look at what it asked.
       continue;
@@ -86,16 +86,12 @@ export async function ask(
 }
 
 /** Devices of those who may answer. @throws NoDeviceError that says which command to run. */
-async function recipients(
-  context: Context,
-  terms: Terms,
-  signal: AbortSignal | undefined,
-): Promise<readonly DeviceRecord[]> {
+async function recipients(context: Context, terms: Terms): Promise<readonly DeviceRecord[]> {
   const people = eligible(terms);
   let roster = context.follower.current();
   const missing = () => people.filter((identity) => roster.devicesOf(identity).length === 0);
   // Somebody may have enrolled since the roster was read.
-  if (missing().length > 0) roster = await context.follower.sync({ wanted: missing(), signal });
+  if (missing().length > 0) roster = await context.follower.sync({ wanted: missing() });
   const without = missing();
   if (people.length - without.length < terms.quorum) {
     throw new NoDeviceError(
@@ -112,7 +108,6 @@ interface PostOptions {
   readonly decision: Ask;
   readonly mode: Mode;
   readonly previous: Header | null;
-  readonly signal: AbortSignal | undefined;
 }
 
 /** Seals and posts one round; null where the relay knows another round than we do. */
@@ -163,7 +158,6 @@ async function post(
     const { value: view } = await client.call("POST", "/v1/requests", {
       schema: requestViewSchema,
       body,
-      signal: options.signal,
     });
     return { paper, signed, view };
   } catch (error) {

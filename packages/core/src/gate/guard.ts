@@ -9,7 +9,7 @@
 import type { Cancel } from "../approval/acts.ts";
 import type { Header } from "../approval/request.ts";
 import { signObject } from "../crypto/signed.ts";
-import { ConfigurationError, type GuardError, isGuardError } from "../errors.ts";
+import { ConfigurationError, type GuardError, isGuardError, WaitTimeoutError } from "../errors.ts";
 import { requestViewSchema } from "../relay/api.ts";
 import { type Ask, type Asked, ask, type Mode } from "./ask.ts";
 import { type Context, identify } from "./context.ts";
@@ -131,7 +131,10 @@ export function createGuard(options: GuardOptions = {}): Guard {
   function admit(input: ActionInput, options: RunOptions): Promise<Started> {
     const signal = options.signal ? AbortSignal.any([options.signal, closing.signal]) : closing.signal;
     return pass(input, options.key, async (c, latest) => {
-      const grant = await granted(c, latest, { mode: "wait", signal }, async (asked) =>
+      // A call that is under way is always made to its end: what was asked has to be known.
+      if (signal.aborted)
+        throw new WaitTimeoutError("The caller stopped before anything was asked.", { cause: signal.reason });
+      const grant = await granted(c, latest, "wait", async (asked) =>
         waitFor(c, asked, { signal, ...(options.timeout === undefined ? {} : { timeout: options.timeout }) }),
       );
       if (grant === null) throw new TypeError("A wait ended without an outcome.");
@@ -143,11 +146,11 @@ export function createGuard(options: GuardOptions = {}): Guard {
     run,
 
     async check(input, options = {}) {
-      const { mode = "suspend", signal, key } = options;
+      const { mode = "suspend", key } = options;
       let asked: Asked | null = null;
       try {
         const grant = await pass(input, key, async (c, latest) => {
-          const result = await granted(c, latest, { mode, signal }, async (request) => {
+          const result = await granted(c, latest, mode, async (request) => {
             asked = request;
             return settle(c, request, request.view);
           });
@@ -263,18 +266,18 @@ async function perform<R>(started: Started, execute: Execute<R>): Promise<R> {
 async function granted(
   c: Context,
   latest: Latest,
-  options: { mode: Mode; signal: AbortSignal | undefined },
+  mode: Mode,
   settleOn: (asked: Asked) => Promise<Settled>,
 ): Promise<{ grant: Grant } | null> {
   await identify(c);
   let decision = decide(c, latest.prepared);
   if (decision.outcome === "allow") {
-    if (decision.relay) await c.follower.sync({ signal: options.signal });
+    if (decision.relay) await c.follower.sync();
     return { grant: { kind: "allowed", prepared: latest.prepared } };
   }
   let previous: Header | null = null;
   for (let round = 0; round < 10; round++) {
-    const asked: Asked = await ask(c, latest.prepared, { decision: decision as Ask, ...options, previous });
+    const asked: Asked = await ask(c, latest.prepared, { decision: decision as Ask, mode, previous });
     latest.prepared = asked.prepared;
     tellPending(c, asked);
     const settled = await settleOn(asked);

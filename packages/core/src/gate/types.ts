@@ -55,7 +55,7 @@ export interface RunOptions {
   readonly timeout?: number;
 }
 
-export interface CheckOptions extends RunOptions {
+export interface CheckOptions extends Pick<RunOptions, "key"> {
   /** `suspend`: the process may go away while it waits, so the approval may be used for 24 h (else 5 min). */
   readonly mode?: "wait" | "suspend";
 }

@@ -9,7 +9,9 @@ const say = (event: string, more: object = {}) =>
 const guard = createGuard({
   approvers: ["alice@example.com"],
   directory,
-  onPending: ({ request, joined }) => say("pending", { request, joined }),
+  onPending: ({ request, joined }) => {
+    say("pending", { request, joined });
+  },
 });
 try {
   const result = await guard.run(

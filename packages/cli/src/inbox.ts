@@ -52,7 +52,7 @@ export function createInbox(options: {
       else {
         found.delete(id);
         if (before && opened.state !== "pending") {
-          onRemark(`${visible(opened.tool)} ${opened.request.slice(0, 8)} is ${opened.state}.`);
+          report(`${opened.tool} ${opened.request.slice(0, 8)} is ${opened.state}.`);
         }
       }
     } catch (error) {

@@ -92,8 +92,10 @@ export function detailLines(request: OpenedRequest, identity: string, now: numbe
   }
   const who = terms.approvers.filter((name) => name !== terms.requester).map((name) => visible(name));
   add(`${terms.quorum === 1 ? "any one" : `any ${terms.quorum}`} of: ${who.join(", ")}`, "system");
-  if (request.missing > 1)
-    add(`${request.missing} more have to approve, ${visible(identity)} among them`, "system");
+  if (terms.quorum > 1 && request.missing > 0) {
+    const more = request.missing === 1 ? "1 more person has" : `${request.missing} more people have`;
+    add(`${more} to approve; here ${visible(identity)} is asked`, "system");
+  }
   add(
     `${terms.editable ? "arguments may be edited" : "arguments may not be edited"}; request ${request.request}`,
     "dim",

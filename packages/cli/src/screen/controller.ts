@@ -34,6 +34,9 @@ export interface Controller {
   edited(item: Item, args: Json | null): void;
 }
 
+/** How long a request has to be on screen before a key approves it, in milliseconds. */
+const settleTime = 600;
+
 const itemId = (item: Item) => `${item.opened.request} ${item.identity}`;
 
 export function createController(options: {
@@ -58,12 +61,14 @@ export function createController(options: {
   let busy = false;
   let note = "";
   let page = 10;
+  let shownAt = 0;
 
   function show(item: Item): void {
     shown = item;
     mode = { kind: "detail" };
     top = 0;
     seen = false;
+    shownAt = now();
     typed = "";
     note = "";
   }
@@ -133,6 +138,8 @@ export function createController(options: {
   function startApproval(): void {
     if (!shown) return;
     if (!seen) note = "Read to the end first: space or page down.";
+    // A key meant for the request before this one arrives now (stale-decision).
+    else if (now() - shownAt < settleTime) note = "This request has just come up. Press again to approve it.";
     else if (needsWord(shown.opened)) {
       mode = { kind: "word" };
       typed = "";

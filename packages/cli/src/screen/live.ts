@@ -115,6 +115,8 @@ export function startScreen(options: { inbox: Inbox; autoOpen?: boolean }): Live
   }
 
   function stop(): void {
+    // The last frame goes; only what scrolled above stays.
+    instance?.clear();
     instance?.unmount();
     instance = null;
     // What was printed stays on the terminal; the next instance starts below it.

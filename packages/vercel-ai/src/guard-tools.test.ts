@@ -231,6 +231,50 @@ describe("kinds of tools", () => {
     approver.done();
   });
 
+  test("a provider's tool that is executed here is guarded", async () => {
+    const { guard, approver } = await kit();
+    let ran = 0;
+    const bash = {
+      type: "provider",
+      id: "x.bash",
+      isProviderExecuted: false,
+      args: {},
+      inputSchema: z.object({ command: z.string() }),
+      execute: async () => ++ran,
+    } as unknown as ToolSet[string];
+    approver.expect("bash", { command: "rm -rf build" }).reject("no");
+    const calls = [{ id: "b1", tool: "bash", input: { command: "rm -rf build" } }];
+    const tools = guardTools({ bash }, { guard });
+    await generateText({ model: scripted([calls, "done"]), tools, prompt: "go", stopWhen });
+    expect(ran).toBe(0);
+    approver.done();
+  });
+
+  test("toctou-args: input that changes while a person decides changes nothing", async () => {
+    const { guarded, approver, ran } = await kit();
+    const held = approver.expect("refund", { order: "A", amount: 1 }).hold();
+    const input = { order: "A", amount: 1 };
+    const options = { toolCallId: "c1", messages: [], context: {} as never };
+    const running = guarded.refund.execute(input, options);
+    input.amount = 5000;
+    await held.arrived;
+    input.amount = 6000;
+    await held.approve();
+    await running;
+    expect(ran).toEqual([["c1", { order: "A", amount: 1 }]]);
+  });
+
+  test("types survive: the wrapped tools are the tools", async () => {
+    const { guard, tools } = await kit();
+    const wrapped = guardTools(tools, { guard }) satisfies typeof tools;
+    const same: typeof wrapped = tools;
+    expect(Object.keys(wrapped)).toEqual(Object.keys(same));
+    // @ts-expect-error: the input of refund has an amount that is a number
+    guardTools(tools, { guard, facts: { refund: ({ amount }) => ({ title: amount.trim() }) } });
+    // @ts-expect-error: there is no tool of that name
+    expect(() => guardTools(tools, { guard, ungated: ["refnd"] })).toThrow("no tool called refnd");
+  });
+
   test("prototype-ids: a tool called constructor or __proto__ is guarded like any other", async () => {
     const { guard, approver } = await kit();
     let ran = 0;
@@ -325,6 +369,26 @@ describe("config-fail-open: misuse is refused when tools are wrapped", () => {
       { big: tool({ inputSchema: z.object({ n: z.bigint().optional() }), execute }) },
       /big takes a BigInt/,
     ],
+    [
+      "that takes what a codec makes a Date",
+      {
+        plan: tool({
+          inputSchema: z.object({
+            at: z.codec(z.iso.datetime(), z.date(), {
+              decode: (text) => new Date(text),
+              encode: (date) => date.toISOString(),
+            }),
+          }),
+          execute,
+        }),
+      },
+      /plan takes a Date/,
+    ],
+    [
+      "whose schema has no JSON Schema",
+      { url: tool({ inputSchema: z.object({ u: z.instanceof(URL) }), execute }) },
+      /input schema of url has no JSON Schema/,
+    ],
   ];
   for (const [name, tools, message] of cases) {
     test(`a tool ${name}`, async () => {
@@ -337,6 +401,12 @@ describe("config-fail-open: misuse is refused when tools are wrapped", () => {
   test("tools guarded twice, unknown options and unknown names", async () => {
     const { guard, tools, guarded } = await kit();
     expect(() => guardTools(guarded, { guard })).toThrow("guarded already");
+    expect(() => guardTools({ refund: { ...guarded.refund } }, { guard })).toThrow("guarded already");
+    expect(() => guardTools(tools, { guard, session: 5 as never })).toThrow("session has to be a string");
+    expect(() => guardTools(tools, { guard, facts: { refund: {} as never } })).toThrow("facts.refund");
+    expect(() => guardTools(tools, { guard, ungated: ["refund"], facts: { refund: () => ({}) } })).toThrow(
+      "has facts and is ungated",
+    );
     expect(() => guardTools(tools, { guard, sesion: "s" } as never)).toThrow("no option sesion");
     expect(() => guardTools(tools, { guard, ungated: ["refnd"] as never })).toThrow("no tool called refnd");
     expect(() => guardTools(tools, {} as never)).toThrow("needs { guard }");

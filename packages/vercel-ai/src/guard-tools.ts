@@ -56,10 +56,25 @@ function checkOptions<T extends ToolSet>(tools: T, options: GuardToolsOptions<T>
   if (typeof options.guard?.run !== "function") {
     throw new ConfigurationError("guardTools needs { guard }: what createGuard returned.");
   }
+  for (const name of ["session", "requester"] as const) {
+    if (options[name] !== undefined && typeof options[name] !== "string") {
+      throw new ConfigurationError(`guardTools: ${name} has to be a string, or left out.`);
+    }
+  }
   for (const name of [...(options.ungated ?? []), ...Object.keys(options.facts ?? {})]) {
     if (!Object.hasOwn(tools, name)) {
       throw new ConfigurationError(
         `guardTools: there is no tool called ${name}. Is it misspelt in ungated or facts?`,
+      );
+    }
+  }
+  for (const [name, facts] of Object.entries(options.facts ?? {})) {
+    if (typeof facts !== "function") {
+      throw new ConfigurationError(`guardTools: facts.${name} has to be a function of the tool's input.`);
+    }
+    if (options.ungated?.includes(name)) {
+      throw new ConfigurationError(
+        `guardTools: ${name} has facts and is ungated, so nobody would see them. Remove one of the two.`,
       );
     }
   }
@@ -69,8 +84,11 @@ function checkTool(name: string, tool: AnyTool): void {
   const refuse = (why: string) => {
     throw new ConfigurationError(`guardTools: the tool ${name} ${why}`);
   };
-  if (Object.hasOwn(tool, guarded)) refuse("is guarded already. Wrap it once.");
-  if (tool.type === "provider") {
+  if (typeof tool.execute === "function" && Object.hasOwn(tool.execute, guarded)) {
+    refuse("is guarded already. Wrap it once.");
+  }
+  // A provider's definition that the SDK executes here (a shell, an editor) is a tool like any other.
+  if (tool.type === "provider" && tool.isProviderExecuted !== false) {
     refuse(
       "is executed by the model's provider, where no guard can stop it. Remove it, or list it in ungated.",
     );
@@ -91,9 +109,23 @@ function checkTool(name: string, tool: AnyTool): void {
   }
 }
 
+/** @throws ConfigurationError where the schema library has no JSON Schema for it; the model could not be told either. */
+function readSchema(name: string, tool: AnyTool) {
+  try {
+    const { jsonSchema, validate } = asSchema(tool.inputSchema);
+    return { jsonSchema, validate };
+  } catch (cause) {
+    throw new ConfigurationError(
+      `guardTools: the input schema of ${name} has no JSON Schema, so neither the model nor an approver could be shown it. ` +
+        "Use types that JSON can hold.",
+      { cause },
+    );
+  }
+}
+
 function wrap<T extends ToolSet>(name: string, tool: AnyTool, options: GuardToolsOptions<T>): AnyTool {
   const { guard } = options;
-  const { jsonSchema, validate } = asSchema(tool.inputSchema);
+  const { jsonSchema, validate } = readSchema(name, tool);
   const description = typeof tool.description === "string" ? tool.description : null;
   const schema = Promise.resolve(jsonSchema).then((inputSchema) => ({
     name,
@@ -130,13 +162,13 @@ function wrap<T extends ToolSet>(name: string, tool: AnyTool, options: GuardTool
         }
       : async (input: unknown, call: ToolExecutionOptions<unknown>) =>
           guard.run(
-            await action(input, call),
+            action(input, call),
             async ({ args }) => lastOf(await execute.call(tool, args, call)),
             runOptions(call),
           );
-  const wrapped = { ...tool, execute: replaced } as unknown as AnyTool;
-  Object.defineProperty(wrapped, guarded, { value: true });
-  return wrapped;
+  // On the function, so that a copy of the tool stays marked, and one with another execute does not.
+  Object.defineProperty(replaced, guarded, { value: true });
+  return { ...tool, execute: replaced } as unknown as AnyTool;
 }
 
 function accepted(result: { success: true; value: unknown } | { success: false; error: Error }): unknown {

@@ -35,7 +35,7 @@ import { type Device, openDevice } from "./device.ts";
 import { enrol } from "./enrol.ts";
 import { type DeviceStore, memoryDeviceStore } from "./profile.ts";
 
-export const url = "http://127.0.0.1";
+const url = "http://127.0.0.1";
 type Fetch = typeof globalThis.fetch;
 const anything = z.unknown() as z.ZodMiniType<unknown>;
 

@@ -83,7 +83,7 @@ function targetOf(roster: Roster, kind: string, id: string): Target {
 }
 
 /** The roster in words. */
-export function rosterLines(roster: Roster): readonly string[] {
+function rosterLines(roster: Roster): readonly string[] {
   const day = (time: number) => new Date(time).toISOString().slice(0, 10);
   const lines = [
     `app       ${roster.app}`,

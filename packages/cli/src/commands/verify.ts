@@ -73,7 +73,7 @@ async function pinnedRoster(home: Home, { root, roster: file }: VerifyOptions): 
 }
 
 /** The report for people. */
-export function reportLines(report: ChainReport): readonly string[] {
+function reportLines(report: ChainReport): readonly string[] {
   const lines = [
     report.valid ? "VALID" : "NOT VALID",
     `chain        ${report.chain ?? "?"}`,

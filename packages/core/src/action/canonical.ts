@@ -52,6 +52,7 @@ function write(value: unknown, path: string, depth: number): string {
   }
   const prototype = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) throw notJson(path, "an object of a class");
+  if (Object.getOwnPropertySymbols(value).length > 0) throw notJson(path, "an object with a symbol as key");
   let text = "{";
   for (const key of Object.keys(value).sort()) {
     if (!key.isWellFormed()) throw notJson(path, "a key with a lone surrogate");
@@ -75,8 +76,9 @@ export function parseCanonical(text: string): Json {
   let value: Json;
   try {
     value = JSON.parse(text) as Json;
-  } catch (cause) {
-    throw new ValidationError("Not JSON.", { cause });
+  } catch {
+    // No cause: the engine's message quotes the text, which can be a connection or a paper (secret-leak).
+    throw new ValidationError("Not JSON.");
   }
   if (canonicalJson(value) !== text) {
     throw new ValidationError("Not canonical JSON (RFC 8785): two readings of one digest are not allowed.");

@@ -10,6 +10,8 @@ import { canonicalJson, childPath, type Json, maxDepth } from "./canonical.ts";
 
 /** Largest canonical form of arguments, in UTF-16 code units: what a person can be asked to read, and then some. */
 export const maxSnapshotLength = 256 * 1024;
+/** Deepest nesting of arguments: papers, replies and events have to hold them and be canonical JSON themselves. */
+export const maxSnapshotDepth = maxDepth - 8;
 /** Most values in one snapshot. */
 const maxValues = 50_000;
 
@@ -51,7 +53,7 @@ class Snapshotter {
         throw refuse(path, value === undefined ? "undefined" : `a ${typeof value}`);
     }
     if (this.#above.has(value)) throw refuse(path, "a cycle");
-    if (depth >= maxDepth) throw refuse(path, `nested deeper than ${maxDepth}`);
+    if (depth >= maxSnapshotDepth) throw refuse(path, `nested deeper than ${maxSnapshotDepth}`);
     this.#above.add(value);
     const copy = Array.isArray(value) ? this.#list(value, path, depth) : this.#record(value, path, depth);
     this.#above.delete(value);

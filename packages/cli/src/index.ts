@@ -4,6 +4,7 @@
  */
 export { type Dev, startDev } from "./dev.ts";
 export { type Home, type OwnerFile, openHome } from "./home.ts";
+export { createInbox, type Inbox, type Item } from "./inbox.ts";
 export {
   type AgentSecrets,
   type Inviting,
@@ -14,3 +15,5 @@ export {
   type Waiting,
 } from "./owner.ts";
 export { runGuard } from "./program.ts";
+export { type LiveScreen, startScreen } from "./screen/live.ts";
+export type { Line } from "./words.ts";

@@ -1,0 +1,154 @@
+/**
+ * Child processes that end with the demo: each is a module of this folder, talks over Node's IPC channel, and
+ * exits by itself when that channel closes, so that not even a killed parent leaves one behind.
+ */
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import type { Line } from "./output.ts";
+import type { ScriptedCall } from "./story.ts";
+
+/** How one call of the agent ended. */
+export interface CallEnd {
+  readonly callId: string;
+  readonly tool: string;
+  readonly args: ScriptedCall["args"];
+  /** `ran`, or the code of the GuardError that stopped it. */
+  readonly end: string;
+  readonly message: string;
+}
+
+/** A request as the agent's guard posted it. */
+export interface AskedRequest {
+  readonly request: string;
+  readonly callId: string;
+  readonly call: ScriptedCall;
+  readonly quorum: number;
+}
+
+/** An answer as its signer gave it. */
+export interface GivenAnswer {
+  readonly request: string;
+  readonly tool: string;
+  readonly identity: string;
+  readonly decision: "approve" | "reject";
+  readonly reason: string | null;
+  /** The arguments that may run by this answer. */
+  readonly args: ScriptedCall["args"];
+  readonly edited: boolean;
+}
+
+/** What a child says to the parent. */
+export type Report =
+  | { readonly kind: "line"; readonly line: Line }
+  | { readonly kind: "ready"; readonly url?: string; readonly fingerprint?: string }
+  | { readonly kind: "asked"; readonly asked: AskedRequest }
+  | { readonly kind: "answered"; readonly answer: GivenAnswer }
+  | { readonly kind: "ended"; readonly call: CallEnd }
+  | { readonly kind: "said"; readonly ticket: string; readonly text: string }
+  | { readonly kind: "quit" }
+  | { readonly kind: "done" };
+
+/** What the parent says to a child. */
+export type Order = { readonly kind: "line"; readonly line: Line } | { readonly kind: "stop" };
+
+export interface Child {
+  /** Resolves with the first report of that kind. Rejects where the child ends before. */
+  first<K extends Report["kind"]>(kind: K): Promise<Extract<Report, { kind: K }>>;
+  tell(order: Order): void;
+  /** Asks the child to end, then makes it. */
+  stop(): Promise<void>;
+  /** Rejects when the child ends without having been told to. */
+  readonly failed: Promise<never>;
+}
+
+export interface StartOptions {
+  readonly env: { readonly [name: string]: string };
+  /** Gives the child the terminal. */
+  readonly terminal?: boolean;
+  readonly onReport: (report: Report) => void;
+}
+
+/** Starts `NAME.ts` of this folder. */
+export function start(name: string, { env, terminal = false, onReport }: StartOptions): Child {
+  const file = fileURLToPath(new URL(`./${name}.ts`, import.meta.url));
+  const process_: ChildProcess = fork(file, {
+    env: { ...process.env, ...env },
+    stdio: [terminal ? "inherit" : "ignore", "inherit", "inherit", "ipc"],
+  });
+  const exited = once(process_, "exit");
+  const reports: Report[] = [];
+  const waiting = new Set<() => void>();
+  let stopping = false;
+  process_.on("message", (report: Report) => {
+    reports.push(report);
+    onReport(report);
+    for (const wake of waiting) wake();
+  });
+  const failed = exited.then(([code, signal]: unknown[]): Promise<never> => {
+    if (stopping) return new Promise(() => {});
+    throw new Error(`The process "${name}" ended by itself (${String(signal ?? code)}).`);
+  });
+  failed.catch(() => {});
+
+  return {
+    failed,
+    first: (kind) => {
+      type Wanted = Extract<Report, { kind: typeof kind }>;
+      const found = new Promise<Wanted>((resolve) => {
+        const look = () => {
+          const report = reports.find((candidate): candidate is Wanted => candidate.kind === kind);
+          if (!report) return;
+          waiting.delete(look);
+          resolve(report);
+        };
+        waiting.add(look);
+        look();
+      });
+      return Promise.race([found, failed]);
+    },
+    tell(order) {
+      if (process_.connected) process_.send(order);
+    },
+    async stop() {
+      if (process_.exitCode !== null || process_.signalCode !== null) return;
+      stopping = true;
+      this.tell({ kind: "stop" });
+      const force = setTimeout(() => process_.kill("SIGKILL"), 3000);
+      await exited;
+      clearTimeout(force);
+    },
+  };
+}
+
+/** The child's end of the channel. */
+export function parent(): {
+  report(report: Report): void;
+  /** Aborts when this process is to end. */
+  readonly signal: AbortSignal;
+  onLine(print: (line: Line) => void): void;
+} {
+  const stop = new AbortController();
+  let print: (line: Line) => void = () => {};
+  process.on("message", (order: Order) => {
+    if (order.kind === "stop") stop.abort();
+    else print(order.line);
+  });
+  process.once("disconnect", () => process.exit(1));
+  // The terminal sends Ctrl-C to everybody: the parent decides what it means.
+  process.on("SIGINT", () => {});
+  return {
+    report: (report) => void process.send?.(report),
+    signal: stop.signal,
+    onLine(handler) {
+      print = handler;
+    },
+  };
+}
+
+/** An environment variable that the parent sets. */
+export function given(name: string): string {
+  const value = process.env[name];
+  if (value === undefined) throw new Error(`${name} is missing: start the demo with "pnpm demo".`);
+  return value;
+}

@@ -1,0 +1,173 @@
+/**
+ * The reckoning: compares what people signed with the rows of the shop and with the verified evidence. Nothing
+ * is taken from the agent but the ends of its calls, and those have to agree with all three.
+ */
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { type ChainReport, canonicalJson, type Roster, readEvidence, verifyChain } from "@guard/core";
+import { inWords, names } from "./output.ts";
+import type { AskedRequest, CallEnd, GivenAnswer } from "./processes.ts";
+import { type Effect, readShop } from "./shop.ts";
+import { alice, expected, type Tally } from "./story.ts";
+
+/** What the processes reported, in order. */
+export interface Journal {
+  readonly asked: AskedRequest[];
+  readonly answered: GivenAnswer[];
+  readonly ended: CallEnd[];
+  /** The model's last words, by ticket. */
+  readonly said: Map<string, string>;
+}
+
+export interface Reckoning {
+  readonly tally: Tally;
+  /** The table: asked, answered, ran, evidence; the first row is its head. */
+  readonly rows: readonly (readonly string[])[];
+  readonly chain: ChainReport;
+  /** Whether the evidence verifies and says the same as everything else. */
+  readonly evidence: boolean;
+  readonly forgedRefused: boolean;
+  /** All that is not as it should be. */
+  readonly problems: readonly string[];
+}
+
+export interface ReckonOptions {
+  readonly journal: Journal;
+  readonly shop: string;
+  readonly evidence: string;
+  readonly roster: Roster;
+  /** Whether model and people followed the script, so that the numbers are known. */
+  readonly scripted: boolean;
+}
+
+type Act = Pick<Effect, "tool" | "args">;
+
+export async function reckon(options: ReckonOptions): Promise<Reckoning> {
+  const { journal, roster, scripted } = options;
+  const { effects, customers } = readShop(options.shop);
+  const problems: string[] = [];
+  const doubts: string[] = [];
+  const must = (holds: boolean, problem: string, list = problems) => void (holds || list.push(problem));
+
+  const files = (await readdir(options.evidence)).filter((name) => name.endsWith(".jsonl"));
+  must(files.length === 1, `one chain was expected, there are ${files.length}`, doubts);
+  const lines = readEvidence(join(options.evidence, files[0] ?? "missing"));
+  const chain = await verifyChain(lines, { roster, expectedApp: roster.app });
+  for (const problem of chain.problems) doubts.push(`evidence: ${problem}`);
+  must(chain.uncovered === 0, `${chain.uncovered} events are under no checkpoint`, doubts);
+
+  const tally = countCalls(journal, chain);
+  const { calls } = chain;
+  const ran = tally.allowed + tally.approved + tally.edited;
+  must(calls.allowed === ran, `the chain allows ${calls.allowed} calls, ${ran} ran`, doubts);
+  must(calls.executed === ran, `the chain runs ${calls.executed} calls, ${ran} ran`, doubts);
+  must(calls.unknown === 0, `${calls.unknown} runs have no result`, doubts);
+  must(calls.approved === tally.approved + tally.edited, "the chain counts other approvals", doubts);
+  must(calls.edited === tally.edited, "the chain counts other edits", doubts);
+  must(calls.rejected === tally.rejected, "the chain counts other rejections", doubts);
+
+  const approved = journal.asked.flatMap((asked) => approvedBy(asked, journal.answered));
+  const byRule = journal.ended.filter(
+    ({ callId, end, tool }) =>
+      end === "ran" && !tool.startsWith("lookup") && !requestsOf(journal, callId).length,
+  );
+  must(
+    byRule.every(({ tool, args }) => tool === "refund" && (args.amount as number) <= 50),
+    "something ran unasked that no rule allows",
+  );
+  const should = sorted([...approved, ...byRule]);
+  const did = sorted(effects);
+  must(
+    canonicalJson(should) === canonicalJson(did),
+    `the shop's rows are not what was approved: ${did.join(" ")} instead of ${should.join(" ")}`,
+  );
+  must(customers === 5, "a customer was deleted");
+
+  const lie = journal.ended.find(({ end }) => end === "verification_failed");
+  const forgedRefused =
+    lie !== undefined &&
+    journal.answered.some(({ tool, decision }) => tool === lie.tool && decision === "reject") &&
+    !effects.some(({ tool }) => tool === lie.tool);
+  must(forgedRefused, "the relay's lie was not refused");
+  if (scripted) {
+    for (const [name, count] of Object.entries(expected) as [keyof Tally, number][]) {
+      must(tally[name] === count, `${name} is ${tally[name]} instead of ${count}`);
+    }
+    must(calls.proposed === tally.calls, "the chain proposes other calls", doubts);
+    const recipients = effects.filter(({ tool }) => tool === "sendEmail").map(({ args }) => args.to);
+    must(`${recipients}` === "bea@mail.example,adam@mail.example", "the e-mails went out in another order");
+    const reason = journal.answered.find((a) => a.identity === alice && a.decision === "reject")?.reason;
+    must(
+      typeof reason === "string" && journal.said.get("ticket-7")?.includes(reason) === true,
+      "the model did not see why it was rejected",
+    );
+  }
+  return {
+    tally,
+    rows: rowsOf(journal, effects, chain),
+    chain,
+    evidence: chain.valid && doubts.length === 0,
+    forgedRefused,
+    problems: [...problems, ...doubts],
+  };
+}
+
+function requestsOf({ asked }: Journal, callId: string): readonly AskedRequest[] {
+  return asked.filter((request) => request.callId === callId);
+}
+
+function countCalls(journal: Journal, chain: ChainReport): Tally {
+  const count = (wanted: (call: CallEnd) => boolean) => journal.ended.filter(wanted).length;
+  const byPeople = ({ callId, end }: CallEnd) => end === "ran" && requestsOf(journal, callId).length > 0;
+  const edited = (call: CallEnd) =>
+    byPeople(call) &&
+    requestsOf(journal, call.callId).some(({ request }) =>
+      journal.answered.some((answer) => answer.request === request && answer.edited),
+    );
+  return {
+    calls: journal.ended.length,
+    allowed: count(({ callId, end }) => end === "ran" && requestsOf(journal, callId).length === 0),
+    approved: count((call) => byPeople(call) && !edited(call)),
+    edited: count(edited),
+    rejected: count(({ end }) => end === "rejected"),
+    denied: count(({ end }) => end === "denied"),
+    forged: count(({ end }) => end === "verification_failed"),
+    executed: chain.calls.executed,
+  };
+}
+
+/** What enough distinct people agreed to, by their own word; nothing where one of them said no. */
+function approvedBy({ request, quorum }: AskedRequest, answered: readonly GivenAnswer[]): readonly Act[] {
+  const given = answered.filter((answer) => answer.request === request);
+  if (given.some(({ decision }) => decision === "reject")) return [];
+  for (const { tool, args } of given) {
+    const agree = given.filter((other) => canonicalJson(other.args) === canonicalJson(args));
+    if (new Set(agree.map(({ identity }) => identity)).size >= quorum) return [{ tool, args }];
+  }
+  return [];
+}
+
+const sorted = (acts: readonly Act[]): readonly string[] =>
+  acts.map(({ tool, args }) => canonicalJson({ tool, args })).sort();
+
+function rowsOf(journal: Journal, effects: readonly Effect[], chain: ChainReport): readonly string[][] {
+  const rows = journal.asked.map(({ request, callId, call }) => {
+    const given = journal.answered.filter((answer) => answer.request === request);
+    const words = given.map(({ identity, decision, edited }) => {
+      const word = decision === "reject" ? "no" : edited ? "edited" : "yes";
+      return `${names([identity])} ${word}`;
+    });
+    const proved = chain.requests.find((candidate) => candidate.request === request);
+    const effect = proved?.executed ? effects.find((candidate) => candidate.callId === callId) : undefined;
+    const asked = inWords(call.tool, call.args);
+    const ran = effect ? inWords(effect.tool, effect.args) : "—";
+    return [asked, words.join(", ") || "nobody", ran === asked ? "as asked" : ran, proof(proved)];
+  });
+  return [["asked", "answered", "ran", "evidence"], ...rows];
+}
+
+function proof(proved: ChainReport["requests"][number] | undefined): string {
+  if (!proved) return "missing";
+  if (proved.outcome === "verification_failed") return "forgery refused";
+  return proved.by.length > 0 ? `${proved.outcome}: ${names(proved.by)}` : proved.outcome;
+}

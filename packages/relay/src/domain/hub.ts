@@ -31,21 +31,24 @@ export interface Hub {
   review(app: string, alive: (listener: Listener) => boolean): void;
   /** How many streams or waits a token holds. */
   count(kind: "streams" | "waits", hash: string): number;
-  /** Resolves on a change of the request, after `ms`, on abort, or when the hub is released. */
+  /** Resolves on a change of the request; with false after `ms`, on abort, or when the hub is released. */
   wait(options: {
     app: string;
     request: string;
     hash: string;
     ms: number;
     signal: AbortSignal;
-  }): Promise<void>;
+  }): Promise<boolean>;
   /** Ends all streams and waits that there are. */
   release(): void;
+  /** Releases, and holds nobody any more. */
+  close(): void;
 }
 
 export function newHub(): Hub {
   const listeners = new Map<string, Set<Listener>>();
-  const waiters = new Map<string, Set<() => void>>();
+  const waiters = new Map<string, Set<(changed: boolean) => void>>();
+  let closed = false;
   const counts = { streams: new Map<string, number>(), waits: new Map<string, number>() };
 
   const count = (kind: "streams" | "waits", hash: string, by: number) => {
@@ -54,7 +57,12 @@ export function newHub(): Hub {
     else counts[kind].set(hash, n);
   };
   const wake = (app: string, request: string) => {
-    for (const resolve of [...(waiters.get(`${app}/${request}`) ?? [])]) resolve();
+    for (const resolve of [...(waiters.get(`${app}/${request}`) ?? [])]) resolve(true);
+  };
+
+  const release = () => {
+    for (const all of [...listeners.values()]) for (const listener of [...all]) listener.end();
+    for (const all of [...waiters.values()]) for (const done of [...all]) done(false);
   };
 
   return {
@@ -89,24 +97,26 @@ export function newHub(): Hub {
       return new Promise((resolve) => {
         const key = `${app}/${request}`;
         const all = waiters.get(key) ?? new Set();
-        const done = () => {
+        const done = (changed: boolean) => {
           if (!all.delete(done)) return;
           clearTimeout(timer);
-          signal.removeEventListener("abort", done);
+          signal.removeEventListener("abort", gone);
           if (all.size === 0 && waiters.get(key) === all) waiters.delete(key);
           count("waits", hash, -1);
-          resolve();
+          resolve(changed);
         };
-        const timer = setTimeout(done, ms);
+        const gone = () => done(false);
+        const timer = setTimeout(gone, ms);
         waiters.set(key, all.add(done));
         count("waits", hash, 1);
-        if (signal.aborted) done();
-        else signal.addEventListener("abort", done);
+        if (signal.aborted || closed) gone();
+        else signal.addEventListener("abort", gone);
       });
     },
-    release() {
-      for (const all of [...listeners.values()]) for (const listener of [...all]) listener.end();
-      for (const all of [...waiters.values()]) for (const resolve of [...all]) resolve();
+    release,
+    close() {
+      closed = true;
+      release();
     },
   };
 }

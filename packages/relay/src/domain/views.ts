@@ -70,9 +70,10 @@ export async function view(
   while (row.version <= version && !signal.aborted) {
     const ms = until - performance.now();
     if (ms <= 0 || context.hub.count("waits", hash) >= context.limits.waits) break;
-    await context.hub.wait({ app, request, hash, ms, signal });
+    const changed = await context.hub.wait({ app, request, hash, ms, signal });
     checkAlive(context, reader, await context.rosters.get(app));
     row = current(context, reader, request);
+    if (!changed) break;
   }
   return viewOf(context.store, reader, row, await context.rosters.get(app));
 }

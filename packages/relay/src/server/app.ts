@@ -155,12 +155,13 @@ export function httpApp(options: AppOptions): HttpApp {
     },
     async drain() {
       closing = true;
-      context.hub.release();
+      context.hub.close();
       if (inFlight > 0) {
         await new Promise<void>((resolve) => {
           idle = resolve;
         });
       }
+      // A stream that was being opened meanwhile.
       context.hub.release();
     },
   };

@@ -63,10 +63,12 @@ export async function serveRelay(relay: Relay, options: ServeOptions = {}): Prom
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       relay.release();
-      server.closeIdleConnections();
-      const timer = setTimeout(() => server.closeAllConnections(), graceForConnections);
+      // Connections become idle one after the other, as what they carry ends.
+      const idle = setInterval(() => server.closeIdleConnections(), 20);
+      const late = setTimeout(() => server.closeAllConnections(), graceForConnections);
       await closed;
-      clearTimeout(timer);
+      clearInterval(idle);
+      clearTimeout(late);
     },
   };
 }

@@ -333,13 +333,14 @@ async function expectStatus(answered: Promise<Answered>, status: number): Promis
   if (got.status !== status) throw new Error(`${got.status} ${JSON.stringify(got.body)}`);
 }
 
-/** An app with one agent and Alice's device. */
+/** An app with one agent and Alice's device; `app2` makes another one beside it. */
 export async function office(options: Options = {}) {
   const place = await world(options);
-  const app = await place.app();
-  const agent = await app.agent("billing");
-  const alice = await app.device("alice@example.com");
-  return { ...place, app, agent, alice };
+  async function staffed() {
+    const app = await place.app();
+    return { app, agent: await app.agent("billing"), alice: await app.device("alice@example.com") };
+  }
+  return { ...place, ...(await staffed()), app2: staffed };
 }
 
 /** Reads events of a stream until `count` are there, or it ends. */

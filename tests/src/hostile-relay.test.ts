@@ -1,5 +1,5 @@
 // The relay is hostile: whatever it answers, the agent runs nothing that no device signed for.
-import { type Answer, isGuardError, type RequestView } from "@guard/core";
+import { type Answer, isGuardError, type RequestView, signEntry } from "@guard/core";
 import { testGuard } from "@guard/testing";
 import { afterEach, expect, test } from "vitest";
 import { changed, isRequestView, type Lie, lyingFetch } from "./lies.ts";
@@ -252,4 +252,66 @@ test("consume-retry: the reply to a consume is lost, and the tool runs once, not
   await run();
   expect(ran).toHaveLength(1);
   expect(lost).toBe(1);
+});
+
+test("roster-fork: another entry in place of a known one stops the agent for good", async () => {
+  let fork: { body: string; signature: unknown } | null = null;
+  const { approver, bench, ran, run } = await lied(async ({ path, honest }) =>
+    path.startsWith("/v1/roster") && fork !== null
+      ? changed(honest, (page) => {
+          const entries = page.entries as { body: string }[];
+          const { seq } = JSON.parse((fork as { body: string }).body) as { seq: number };
+          return {
+            ...page,
+            entries: entries.map((entry) => (JSON.parse(entry.body).seq === seq ? fork : entry)),
+          };
+        })
+      : undefined,
+  );
+  const roster = await bench.owner.roster();
+  approver.expect("refund").approve();
+  await run(refund, "before");
+  // The root itself signs a second history: at its last entry it renews instead.
+  const before = roster.at(roster.head.seq - 1);
+  fork = await signEntry(
+    before,
+    { kind: "renew" },
+    { signer: bench.rootSigner, by: "root", now: Date.now() },
+  );
+  await bench.owner.append({ kind: "renew" });
+  approver.expect("refund").approve();
+  await expect(run(refund, "after")).rejects.toMatchObject({ code: "verification_failed" });
+  fork = null;
+  await expect(run(refund, "later")).rejects.toMatchObject({ code: "verification_failed" });
+  expect(ran).toHaveLength(1);
+});
+
+test("where there is no event stream, the answer is found by polling", async () => {
+  const { approver, ran, run } = await lied(async ({ path }) =>
+    path === "/v1/stream" ? new Response("no streams here", { status: 404 }) : undefined,
+  );
+  const held = approver.expect("refund").hold();
+  const running = run();
+  await held.arrived;
+  await held.approve();
+  await running;
+  expect(ran).toHaveLength(1);
+});
+
+test("an outage while people think only makes the wait longer", async () => {
+  let down = false;
+  const { approver, ran, run } = await lied(async () => {
+    if (down) throw new TypeError("fetch failed");
+    return undefined;
+  });
+  const held = approver.expect("refund").hold();
+  const running = run();
+  await held.arrived;
+  down = true;
+  await held.approve();
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect(ran).toHaveLength(0);
+  down = false;
+  await running;
+  expect(ran).toHaveLength(1);
 });

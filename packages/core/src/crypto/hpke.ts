@@ -37,19 +37,27 @@ function suite(provider?: KemProvider): Promise<Suite> {
   return made;
 }
 
-/** Seals to a public key (base64url of 1216 bytes). `provider` is for tests that compare providers. */
+/**
+ * Seals to a public key (1216 bytes). `provider` is for tests that compare providers.
+ * @throws VerificationError where the key is none: a roster names it, so somebody enrolled garbage.
+ */
 export async function hpkeSeal(
   publicKey: Uint8Array,
   plaintext: Uint8Array,
   options: { info: string; aad: Uint8Array; provider?: KemProvider },
 ): Promise<Sealed> {
   const { hpke } = await suite(options.provider);
-  const key = await recipient(hpke, publicKey, options.provider);
-  const { encapsulatedSecret, ciphertext } = await hpke.Seal(key, plaintext, {
-    info: utf8(options.info),
-    aad: options.aad,
-  });
-  return { enc: Uint8Array.from(encapsulatedSecret), ciphertext: Uint8Array.from(ciphertext) };
+  const parameters = { info: utf8(options.info), aad: options.aad };
+  try {
+    const key = await recipient(hpke, publicKey, options.provider);
+    const { encapsulatedSecret, ciphertext } = await hpke.Seal(key, plaintext, parameters);
+    return { enc: Uint8Array.from(encapsulatedSecret), ciphertext: Uint8Array.from(ciphertext) };
+  } catch (cause) {
+    throw new VerificationError(
+      "Nothing can be sealed to an encryption key that the roster names. Revoke its device and enrol it again.",
+      { cause },
+    );
+  }
 }
 
 // An agent seals to the same few devices again and again; parsing a key costs as much as sealing to it.

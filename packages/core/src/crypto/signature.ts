@@ -38,28 +38,36 @@ export interface Signer {
   sign(bytes: Uint8Array): Promise<Signature>;
 }
 
+function isBytes(text: string, length: number): boolean {
+  try {
+    return fromBase64url(text, length).length === length;
+  } catch {
+    return false;
+  }
+}
+
 const bytes = (length: number) =>
-  z.string().check(
-    z.refine((text) => {
-      try {
-        return fromBase64url(text, length).length === length;
-      } catch {
-        return false;
-      }
-    }, `base64url of ${length} bytes`),
-  );
+  z.string().check(z.refine((text) => isBytes(text, length), `base64url of ${length} bytes`));
 
 export const signingKeySchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("ed25519"), publicKey: bytes(32) }),
   z.strictObject({ kind: z.literal("p256"), publicKey: bytes(65) }),
-  z.strictObject({
-    kind: z.literal("webauthn"),
-    alg: z.enum(["ES256", "EdDSA"]),
-    publicKey: z.string(),
-    credentialId: z.string(),
-    rpId: z.string(),
-    origins: z.array(z.string()).check(z.minLength(1)),
-  }),
+  z
+    .strictObject({
+      kind: z.literal("webauthn"),
+      alg: z.enum(["ES256", "EdDSA"]),
+      publicKey: z.string(),
+      credentialId: z.string().check(z.minLength(1), z.maxLength(1400)),
+      rpId: z.string().check(z.minLength(1), z.maxLength(253)),
+      origins: z.array(z.string().check(z.maxLength(300))).check(z.minLength(1), z.maxLength(20)),
+    })
+    // One spelling of one key: a compressed point would be the same key under another name.
+    .check(
+      z.refine((key) => isBytes(key.publicKey, key.alg === "ES256" ? 65 : 32), {
+        error: "a public key of the wrong length",
+        path: ["publicKey"],
+      }),
+    ),
 ]);
 
 export const signatureSchema = z.union([

@@ -93,7 +93,7 @@ export function openGuard(options: GuardOptions): () => Promise<Context> {
       agent,
       signer: keys.signer,
       now,
-      roster: () => follower.current().head,
+      roster: () => follower.head(),
     });
     const notify =
       <E>(hook: ((event: E) => void | Promise<void>) | undefined, name: string) =>

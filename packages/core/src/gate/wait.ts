@@ -5,6 +5,7 @@
 import { expiryGrace } from "../approval/outcome.ts";
 import { isGuardError, WaitTimeoutError } from "../errors.ts";
 import { type RequestView, requestViewSchema } from "../relay/api.ts";
+import { newBackoff } from "../relay/backoff.ts";
 import type { Asked } from "./ask.ts";
 import type { Context } from "./context.ts";
 import { type Settled, settle } from "./settle.ts";
@@ -29,6 +30,7 @@ export async function waitFor(
   options.signal?.addEventListener("abort", abort);
   if (options.signal?.aborted) stop.abort();
   try {
+    const backoff = newBackoff();
     let view = asked.view;
     for (;;) {
       const settled = await settle(context, asked, view);
@@ -36,7 +38,10 @@ export async function waitFor(
       if (stop.signal.aborted) throw stopped(asked, options.signal);
       const left = header.expiresAt + expiryGrace - context.now();
       await change(context, header.request, view.version, { left, stop: stop.signal });
-      view = (await read(context, header.request)) ?? view;
+      const newer = await read(context, header.request);
+      if (newer) backoff.reset();
+      else await backoff.pause(stop.signal);
+      view = newer ?? view;
     }
   } finally {
     clearTimeout(timer);

@@ -21,6 +21,8 @@ export interface RosterStore {
 export interface RosterFollower {
   /** The newest verified roster. @throws VerificationError after a fork; UnavailableError before `ready`. */
   current(): Roster;
+  /** The newest verified head, also after a fork: for evidence, which goes on when nothing else does. */
+  head(): Head;
   /** Loads the roster from the store or the relay, at least up to the floor. */
   ready(): Promise<Roster>;
   /** Fetches what is new. `wanted` names identities that the caller misses. */
@@ -124,6 +126,10 @@ export function followRoster(options: {
 
   return {
     current,
+    head() {
+      if (!roster) throw new UnavailableError("The roster is not loaded yet. Await ready() first.");
+      return roster.head;
+    },
     ready() {
       loading ??= load().catch((error: unknown) => {
         // An outage may pass; a lie does not get a second chance in this process.

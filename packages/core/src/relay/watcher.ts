@@ -6,14 +6,12 @@
 import * as z from "zod/mini";
 import type { Head } from "../crypto/signed.ts";
 import { type RequestList, requestViewSchema, streamEventSchemas } from "./api.ts";
+import { newBackoff } from "./backoff.ts";
 import type { RelayClient } from "./client.ts";
 
 const firstEventWithin = 3_000;
 const silenceAfter = 75_000;
 const holdSeconds = 55;
-const firstPoll = 400;
-const pollFactor = 1.6;
-const slowestPoll = 30_000;
 
 export interface Watcher {
   /** Resolves once the relay may know more of `request` than `version`. Rejects only when `signal` aborts. */
@@ -106,13 +104,12 @@ export function createWatcher(options: WatcherOptions): Watcher {
   }
 
   async function run(signal: AbortSignal): Promise<void> {
-    let delay = firstPoll;
+    const backoff = newBackoff();
     while (!signal.aborted) {
-      if (await stream(signal)) delay = firstPoll;
+      if (await stream(signal)) backoff.reset();
       if (signal.aborted) return;
       await poll(signal);
-      await pause(delay * (0.5 + Math.random() / 2), signal);
-      delay = Math.min(delay * pollFactor, slowestPoll);
+      await backoff.pause(signal);
     }
   }
 
@@ -146,17 +143,4 @@ export function createWatcher(options: WatcherOptions): Watcher {
     },
     close,
   };
-}
-
-/** Resolves after `ms`, or at once when `signal` aborts. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, ms);
-    function done() {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    }
-    signal.addEventListener("abort", done);
-  });
 }

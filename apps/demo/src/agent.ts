@@ -75,7 +75,8 @@ function ended(error: unknown, { callId, tool, args }: Pick<CallEnd, "callId" | 
   const message = error instanceof Error ? error.message : String(error);
   report({ kind: "ended", call: { callId, tool, args, end, message } });
   if (!askedCalls.has(callId)) tell(said("agent", inWords(tool, args)));
-  if (end === "rejected") tell(said("guard", "did not run it", "danger"));
+  // Why, is what the model was told.
+  if (end === "rejected" || end === "denied") tell(said("guard", `did not run it (${end})`, "danger"));
   else tell(said("guard", `refused (${end}): ${message}`, "danger"));
 }
 

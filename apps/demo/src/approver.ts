@@ -9,6 +9,8 @@ import { given, parent } from "./processes.ts";
 import { answers, type ScriptedAnswer, type ScriptedCall } from "./story.ts";
 
 const { report, signal, onLine } = parent();
+const isLive = given("DEMO_LIVE") === "1";
+const answered = new Set<string>();
 const store = memoryDeviceStore();
 const enrolling = await enrol({
   invitation: given("DEMO_INVITATION"),
@@ -21,7 +23,7 @@ const profile = await enrolling.waitUntilEnrolled({ signal, interval: 20 });
 const identity = profile.identity;
 const device = telling(await openDevice({ profile, store }));
 
-if (given("DEMO_LIVE") === "1") await live();
+if (isLive) await live();
 else await scripted(answers[identity] ?? []);
 process.exit(0);
 
@@ -48,6 +50,8 @@ function telling(opened: Device): Device {
           edited,
         },
       });
+      answered.add(request.request);
+      if (isLive) return view;
       const verb =
         decision.decision === "reject" ? "rejects" : edited ? "approves with changes:" : "approves";
       const line = `${verb} ${inWords(tool, args)}${reason === null ? "" : ` (“${reason}”)`}`;
@@ -100,7 +104,11 @@ async function live(): Promise<void> {
   const { createInbox, startScreen } = await import("@guard/cli");
   const inbox = createInbox({
     onChange: () => screen.controller.changed(),
-    onRemark: (text) => screen.line({ text: `  ${text}`, tone: "dim" }),
+    onRemark: (text) => {
+      // What becomes of an answered request is told by the agent's lines.
+      const own = [...answered].some((request) => text.includes(request.slice(0, 8)));
+      if (!own) screen.line({ text: `  ${text}`, tone: "dim" });
+    },
   });
   const screen = startScreen({ inbox, autoOpen: true });
   onLine((line) => screen.line(line));

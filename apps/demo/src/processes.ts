@@ -129,7 +129,11 @@ export function parent(): {
   onLine(print: (line: Line) => void): void;
 } {
   const stop = new AbortController();
-  let print: (line: Line) => void = () => {};
+  // Lines may come before there is a screen.
+  const early: Line[] = [];
+  let print = (line: Line): void => {
+    early.push(line);
+  };
   process.on("message", (order: Order) => {
     if (order.kind === "stop") stop.abort();
     else print(order.line);
@@ -142,6 +146,7 @@ export function parent(): {
     signal: stop.signal,
     onLine(handler) {
       print = handler;
+      for (const line of early.splice(0)) handler(line);
     },
   };
 }

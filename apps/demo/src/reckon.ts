@@ -41,6 +41,7 @@ export interface ReckonOptions {
 }
 
 type Act = Pick<Effect, "tool" | "args">;
+type Approved = Act & { readonly edited: boolean };
 
 export async function reckon(options: ReckonOptions): Promise<Reckoning> {
   const { journal, roster, scripted } = options;
@@ -62,14 +63,13 @@ export async function reckon(options: ReckonOptions): Promise<Reckoning> {
   must(calls.allowed === ran, `the chain allows ${calls.allowed} calls, ${ran} ran`, doubts);
   must(calls.executed === ran, `the chain runs ${calls.executed} calls, ${ran} ran`, doubts);
   must(calls.unknown === 0, `${calls.unknown} runs have no result`, doubts);
-  must(calls.approved === tally.approved + tally.edited, "the chain counts other approvals", doubts);
-  must(calls.edited === tally.edited, "the chain counts other edits", doubts);
-  must(calls.rejected === tally.rejected, "the chain counts other rejections", doubts);
 
-  const approved = journal.asked.flatMap((asked) => approvedBy(asked, journal.answered));
+  // An answer may come too late or not fit the tool, so what was approved may run, and nothing else may.
+  const approved = journal.ended
+    .filter(({ end }) => end === "ran")
+    .flatMap((call) => approvedOf(journal, call));
   const byRule = journal.ended.filter(
-    ({ callId, end, tool }) =>
-      end === "ran" && !tool.startsWith("lookup") && !requestsOf(journal, callId).length,
+    (call) => call.end === "ran" && !call.tool.startsWith("lookup") && !requestsOf(journal, call).length,
   );
   must(
     byRule.every(({ tool, args }) => tool === "refund" && (args.amount as number) <= 50),
@@ -94,6 +94,9 @@ export async function reckon(options: ReckonOptions): Promise<Reckoning> {
       must(tally[name] === count, `${name} is ${tally[name]} instead of ${count}`);
     }
     must(calls.proposed === tally.calls, "the chain proposes other calls", doubts);
+    must(calls.approved === tally.approved + tally.edited, "the chain counts other approvals", doubts);
+    must(calls.edited === tally.edited, "the chain counts other edits", doubts);
+    must(calls.rejected === tally.rejected, "the chain counts other rejections", doubts);
     const recipients = effects.filter(({ tool }) => tool === "sendEmail").map(({ args }) => args.to);
     must(`${recipients}` === "bea@mail.example,adam@mail.example", "the e-mails went out in another order");
     const reason = journal.answered.find((a) => a.identity === alice && a.decision === "reject")?.reason;
@@ -112,22 +115,24 @@ export async function reckon(options: ReckonOptions): Promise<Reckoning> {
   };
 }
 
-function requestsOf({ asked }: Journal, callId: string): readonly AskedRequest[] {
+/** All requests of one call: an edit that several have to agree to is asked anew. */
+function requestsOf({ asked }: Journal, { callId }: CallEnd): readonly AskedRequest[] {
   return asked.filter((request) => request.callId === callId);
+}
+
+function approvedOf(journal: Journal, call: CallEnd): readonly Approved[] {
+  return requestsOf(journal, call).flatMap((asked) => approvedBy(asked, journal.answered));
 }
 
 function countCalls(journal: Journal, chain: ChainReport): Tally {
   const count = (wanted: (call: CallEnd) => boolean) => journal.ended.filter(wanted).length;
-  const byPeople = ({ callId, end }: CallEnd) => end === "ran" && requestsOf(journal, callId).length > 0;
-  const edited = (call: CallEnd) =>
-    byPeople(call) &&
-    requestsOf(journal, call.callId).some(({ request }) =>
-      journal.answered.some((answer) => answer.request === request && answer.edited),
-    );
+  const ran = (call: CallEnd) => call.end === "ran";
+  const byRule = (call: CallEnd) => ran(call) && requestsOf(journal, call).length === 0;
+  const edited = (call: CallEnd) => ran(call) && approvedOf(journal, call).some((act) => act.edited);
   return {
     calls: journal.ended.length,
-    allowed: count(({ callId, end }) => end === "ran" && requestsOf(journal, callId).length === 0),
-    approved: count((call) => byPeople(call) && !edited(call)),
+    allowed: count(byRule),
+    approved: count((call) => ran(call) && !byRule(call) && !edited(call)),
     edited: count(edited),
     rejected: count(({ end }) => end === "rejected"),
     denied: count(({ end }) => end === "denied"),
@@ -137,12 +142,15 @@ function countCalls(journal: Journal, chain: ChainReport): Tally {
 }
 
 /** What enough distinct people agreed to, by their own word; nothing where one of them said no. */
-function approvedBy({ request, quorum }: AskedRequest, answered: readonly GivenAnswer[]): readonly Act[] {
+function approvedBy(
+  { request, quorum }: AskedRequest,
+  answered: readonly GivenAnswer[],
+): readonly Approved[] {
   const given = answered.filter((answer) => answer.request === request);
   if (given.some(({ decision }) => decision === "reject")) return [];
-  for (const { tool, args } of given) {
+  for (const { tool, args, edited } of given) {
     const agree = given.filter((other) => canonicalJson(other.args) === canonicalJson(args));
-    if (new Set(agree.map(({ identity }) => identity)).size >= quorum) return [{ tool, args }];
+    if (new Set(agree.map(({ identity }) => identity)).size >= quorum) return [{ tool, args, edited }];
   }
   return [];
 }

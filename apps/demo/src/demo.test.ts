@@ -1,0 +1,57 @@
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, expect, test } from "vitest";
+
+let directory: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "demo-test-"));
+});
+afterEach(() => rm(directory, { recursive: true, force: true }));
+
+interface Run {
+  readonly process: ChildProcessWithoutNullStreams;
+  readonly out: () => string;
+  readonly err: () => string;
+  /** The exit code, once nobody holds the output any more: no child is left either. */
+  readonly ended: Promise<number | null>;
+}
+
+function demo(): Run {
+  const main = fileURLToPath(new URL("./main.ts", import.meta.url));
+  const child = spawn(process.execPath, ["--conditions=@guard/source", main, "--headless"], {
+    env: { ...process.env, TMPDIR: directory, NODE_OPTIONS: "" },
+  });
+  let out = "";
+  let err = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (out += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (err += text));
+  const ended = once(child, "close").then(([code]) => code as number | null);
+  return { process: child, out: () => out, err: () => err, ended };
+}
+
+test("forged-outcome: the demo runs what people signed, and nothing that the relay made up", async () => {
+  const run = demo();
+  expect(await run.ended, run.out() + run.err()).toBe(0);
+  const lines = run.out().trimEnd().split("\n");
+  expect(lines.at(-1)).toBe(
+    "demo: framework=vercel-ai calls=14 allowed=6 approved=4 edited=1 rejected=1 denied=1 executed=11 forged=refused evidence=ok",
+  );
+  expect(run.out()).toContain("refused (verification_failed)");
+  expect(run.out()).toContain("rejected refund: Returns end after 30 days");
+  expect(run.out()).not.toContain("\u001b");
+  expect(run.err()).toBe("");
+  expect(await readdir(directory)).toEqual([]);
+}, 60_000);
+
+test("a demo that is stopped leaves no process and no file behind", async () => {
+  const run = demo();
+  while (!run.out().includes("#2")) await once(run.process.stdout, "data");
+  run.process.kill("SIGINT");
+  expect(await run.ended).toBe(130);
+  expect(run.out()).not.toContain("demo: framework");
+  expect(await readdir(directory)).toEqual([]);
+}, 60_000);

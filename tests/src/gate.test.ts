@@ -44,7 +44,7 @@ describe("the pipeline", () => {
     approver.done();
     expect(ran).toEqual([{ amount: 20 }, { amount: 900 }, { amount: 80 }]);
     await guard.close();
-    const roster = await bench.owner.roster();
+    const roster = bench.owner.roster();
     const report = await verifyChain(evidence.lines, {
       roster,
       checkpoint: null,
@@ -96,7 +96,7 @@ describe("the pipeline", () => {
     approver.done();
     await guard.close();
     const report = await verifyChain(evidence.lines, {
-      roster: await bench.owner.roster(),
+      roster: bench.owner.roster(),
       checkpoint: null,
     });
     expect(report.problems).toEqual([]);

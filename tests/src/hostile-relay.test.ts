@@ -268,7 +268,7 @@ test("roster-fork: another entry in place of a known one stops the agent for goo
         })
       : undefined,
   );
-  const roster = await bench.owner.roster();
+  const roster = bench.owner.roster();
   approver.expect("refund").approve();
   await run(refund, "before");
   // The root itself signs a second history: at its last entry it renews instead.

@@ -12,7 +12,7 @@ import {
   readEvidence,
   verifyChain,
 } from "@guard/core";
-import { enrol, memoryDeviceStore, openDevice } from "@guard/device";
+import { enrolOwn, memoryDeviceStore, openDevice } from "@guard/device";
 import { createRelay, serveRelay } from "@guard/relay";
 import { afterEach, expect, test } from "vitest";
 
@@ -33,15 +33,8 @@ async function installation() {
     operatorToken,
     signer: await ed25519Signer(randomBytes(32)),
   });
-  const invited = await owner.invite("alice@example.com");
   const store = memoryDeviceStore();
-  const { profile } = await enrol({
-    invitation: invited.invitation,
-    name: "test",
-    origin: "terminal",
-    store,
-  });
-  await invited.confirm((await invited.enrolment()).enrolment);
+  const profile = await enrolOwn(owner, { identity: "alice@example.com", name: "test", store });
   const connection = formatConnection(await owner.addAgent("support"));
   return {
     directory,
@@ -108,7 +101,7 @@ test("an agent that is killed while it waits finds its open request and does not
   expect(readFileSync(at.effects, "utf8").trim().split("\n")).toHaveLength(1);
 
   const file = join(at.directory, "evidence", "support.jsonl");
-  const report = await verifyChain(readEvidence(file), { roster: await at.owner.roster(), checkpoint: null });
+  const report = await verifyChain(readEvidence(file), { roster: at.owner.roster(), checkpoint: null });
   expect(report.problems).toEqual([]);
   expect(report.valid).toBe(true);
 });

@@ -62,7 +62,7 @@ async function urlOf(child: Child): Promise<string> {
 
 /** Invites somebody; their process makes the keys, the owner confirms what it sent. */
 async function enrol(owner: Owner, identity: string): Promise<string> {
-  const invitation = await owner.invite(identity);
+  const invitation = await owner.invite({ identity });
   const terminal = live && identity === alice;
   const child = run(
     "approver",
@@ -70,9 +70,9 @@ async function enrol(owner: Owner, identity: string): Promise<string> {
     terminal,
   );
   const { fingerprint } = await child.first("ready");
-  const sent = await invitation.enrolment({ interval: 20 });
-  if (sent.fingerprint !== fingerprint) throw new Error(`The fingerprints of ${identity}'s device differ.`);
-  await invitation.confirm(sent.enrolment);
+  const device = await invitation.waitForDevice({ interval: 20 });
+  if (device.fingerprint !== fingerprint) throw new Error(`The fingerprints of ${identity}'s device differ.`);
+  await device.confirm();
   if (terminal) screen = child;
   return fingerprint;
 }
@@ -102,7 +102,7 @@ async function play(directory: string): Promise<Reckoning> {
     ...(model ? { DEMO_MODEL: model } : {}),
   });
   await agent.first("done");
-  const roster: Roster = await owner.roster();
+  const roster: Roster = await owner.sync();
   await stopAll();
   const evidence = join(directory, "agent", "evidence");
   return reckon({ journal, shop, evidence, roster, scripted: !live });

@@ -5,13 +5,23 @@
  */
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { base64url, canonicalJson, ed25519Signer, isGuardError, newToken, randomBytes } from "@guard/core";
-import { type Device, openDevice } from "@guard/device";
+import {
+  base64url,
+  canonicalJson,
+  ed25519Signer,
+  formatConnection,
+  foundApp,
+  isGuardError,
+  newToken,
+  type Owner,
+  openOwner,
+  randomBytes,
+} from "@guard/core";
+import { type Device, enrolOwn, openDevice } from "@guard/device";
 import { writePrivately } from "@guard/device/node";
 import { createRelay, serveRelay } from "@guard/relay";
 import * as z from "zod/mini";
 import { type Home, openHome, readJson } from "./home.ts";
-import { type Owner, openOwner, setUpApp } from "./owner.ts";
 import { readRootKey, writeRootKey } from "./root-key.ts";
 
 export interface Dev {
@@ -69,7 +79,8 @@ export async function startDev(options: {
   const owner = await ownerOfDev(home, url, operatorToken);
   const secrets = { seed: state?.seed ?? base64url(randomBytes(32)), token: state?.token ?? newToken() };
   const known = owner.roster().agent("dev");
-  const connection = known ? owner.connectionOf("dev", secrets) : await owner.addAgent("dev", secrets);
+  const made = known ? owner.connectionOf("dev", secrets) : await owner.addAgent("dev", secrets);
+  const connection = formatConnection(made);
   const port = Number(new URL(url).port);
   await writePrivately(stateFile, canonicalJson({ port, ...secrets }), directory);
   await moveDevices(home, owner, url);
@@ -80,7 +91,7 @@ export async function startDev(options: {
     const usable = kept && owner.roster().device(kept.device)?.revoked === false;
     const profile = usable
       ? kept
-      : await owner.enrolDevice({ identity, store: home.devices, name: "guard dev" });
+      : await enrolOwn(owner, { identity, store: home.devices, name: "guard dev" });
     const device = await openDevice({ profile, store: home.devices });
     onDevice?.(device);
     return device;
@@ -122,7 +133,9 @@ export async function startDev(options: {
 
 async function ownerOfDev(home: Home, relay: string, operatorToken: string): Promise<Owner> {
   if (!(await home.hasOwner())) {
-    const { owner, rootSeed } = await setUpApp({ relayUrl: relay, operatorToken, roster: home.roster });
+    const rootSeed = randomBytes(32);
+    const signer = await ed25519Signer(rootSeed);
+    const owner = await foundApp({ relay, operatorToken, signer, roster: home.roster });
     await writeRootKey(home.rootKeyFile, rootSeed, null);
     await home.saveOwner({ version: 1, relay, app: owner.app, token: owner.token });
     return owner;

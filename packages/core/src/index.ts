@@ -108,7 +108,15 @@ export { createWatcher, type Watcher } from "./relay/watcher.ts";
 export * from "./roster/enrolment.ts";
 export { type Change, type RosterEntry, readEntry, type Target } from "./roster/entry.ts";
 export { normaliseIdentity, skeleton } from "./roster/identity.ts";
-export { foundApp, type OpenInvitation, type Owner, type OwnerOptions, openOwner } from "./roster/owner.ts";
+export {
+  type AgentSecrets,
+  foundApp,
+  type Inviting,
+  type Owner,
+  type OwnerOptions,
+  openOwner,
+  type Waiting,
+} from "./roster/owner.ts";
 export {
   type AdminRecord,
   type AgentRecord,

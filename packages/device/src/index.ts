@@ -4,6 +4,7 @@
  */
 export { type Decision, type Device, type OpenDeviceOptions, openDevice } from "./device.ts";
 export { type Enrolling, type EnrolOptions, enrol } from "./enrol.ts";
+export { enrolOwn } from "./enrol-own.ts";
 export { createDeviceKeys, type DeviceKeys, type DeviceSecrets, deviceKeys } from "./keys.ts";
 export type { GivenAnswer, OpenedRequest } from "./open.ts";
 export { type DeviceProfile, type DeviceStore, memoryDeviceStore, type ProfileId } from "./profile.ts";

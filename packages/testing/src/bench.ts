@@ -12,7 +12,7 @@ import {
   randomBytes,
   type Signer,
 } from "@guard/core";
-import { type Device, enrol, memoryDeviceStore, openDevice } from "@guard/device";
+import { type Device, enrolOwn, memoryDeviceStore, openDevice } from "@guard/device";
 import { createRelay, type Relay, type RelayOptions } from "@guard/relay";
 
 export interface Bench {
@@ -57,19 +57,9 @@ export async function createBench(options: BenchOptions): Promise<Bench> {
   const devices = new Map<string, Device>();
 
   async function addDevice(name: string, deviceName = "test"): Promise<Device> {
-    const invited = await owner.invite(name);
     const store = memoryDeviceStore();
-    const enrolling = await enrol({
-      invitation: invited.invitation,
-      name: deviceName,
-      origin: "terminal",
-      store,
-      fetch,
-      now,
-    });
-    const { enrolment } = await invited.enrolment();
-    await invited.confirm(enrolment);
-    const device = await openDevice({ profile: enrolling.profile, store, fetch, now });
+    const profile = await enrolOwn(owner, { identity: name, name: deviceName, store, fetch, now });
+    const device = await openDevice({ profile, store, fetch, now });
     const identity = normaliseIdentity(name);
     if (!devices.has(identity)) devices.set(identity, device);
     return device;

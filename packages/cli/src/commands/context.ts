@@ -1,8 +1,7 @@
 /** What the commands share: the state directory, the owner's app, and what is printed alike everywhere. */
-import { ConfigurationError, ed25519Signer } from "@guard/core";
+import { ConfigurationError, ed25519Signer, type Owner, openOwner } from "@guard/core";
 import type { Command } from "commander";
 import { type Home, openHome } from "../home.ts";
-import { type Owner, openOwner } from "../owner.ts";
 import { readRootKey } from "../root-key.ts";
 import { passphrase } from "../terminal.ts";
 

@@ -1,7 +1,6 @@
 /** `guard init`: founds an app at a relay. */
-import { ConfigurationError } from "@guard/core";
+import { ConfigurationError, ed25519Signer, foundApp, randomBytes } from "@guard/core";
 import type { Command } from "commander";
-import { setUpApp } from "../owner.ts";
 import { writeRootKey } from "../root-key.ts";
 import { askSecret, newPassphrase, print } from "../terminal.ts";
 import { homeOf } from "./context.ts";
@@ -33,11 +32,9 @@ Example:
           "Without a terminal, set GUARD_OPERATOR_TOKEN to the token of the relay's operator.",
         ));
       const secret = await newPassphrase();
-      const { owner, rootSeed } = await setUpApp({
-        relayUrl: options.relay,
-        operatorToken,
-        roster: home.roster,
-      });
+      const rootSeed = randomBytes(32);
+      const signer = await ed25519Signer(rootSeed);
+      const owner = await foundApp({ relay: options.relay, operatorToken, signer, roster: home.roster });
       await writeRootKey(home.rootKeyFile, rootSeed, secret);
       await home.saveOwner({ version: 1, relay: owner.relay, app: owner.app, token: owner.token });
       print(`App        ${owner.app}`);

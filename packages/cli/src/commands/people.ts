@@ -1,6 +1,6 @@
 /** `guard agent`, `invite` and `enrol`: who is on the roster, and how they get there. */
 import { hostname } from "node:os";
-import { ConfigurationError } from "@guard/core";
+import { ConfigurationError, formatConnection, formatInvitation } from "@guard/core";
 import { enrol, visible } from "@guard/device";
 import type { Command } from "commander";
 import { ask, confirm, print, readLine, remark } from "../terminal.ts";
@@ -23,7 +23,7 @@ Example:
       const owner = await ownerOf(homeOf(command));
       const connection = await owner.addAgent(name);
       remark(`Agent ${visible(name)} is on the roster. Set this as GUARD_CONNECTION where it runs:`);
-      print(connection);
+      print(formatConnection(connection));
     });
 
   program
@@ -71,7 +71,7 @@ async function invite(identity: string, options: InviteOptions, command: Command
   remark(
     `Give this to ${visible(inviting.invitation.identity)}, to be used with "guard enrol" or on the page:`,
   );
-  print(inviting.text);
+  print(formatInvitation(inviting.invitation));
   remark("Waiting for the device …");
   const waiting = await inviting.waitForDevice();
   remark(`Device       ${visible(waiting.name)} (${visible(waiting.origin)})`);

@@ -28,7 +28,7 @@ export function newBackoff(): Backoff {
 }
 
 /** Resolves after `ms`, or at once when `signal` aborts. */
-function pauseFor(ms: number, signal: AbortSignal): Promise<void> {
+export function pauseFor(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(done, ms);
     function done() {

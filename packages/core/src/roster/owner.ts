@@ -1,17 +1,19 @@
 /**
- * What the owner of an app (or an admin) does over HTTP: found it, put agents, people and devices on its
- * roster, take them off again. Every act is signed here; the relay only keeps it.
+ * The owner of an app: holds the root key (or an admin's) and signs the roster. Everything goes over the
+ * relay's HTTP API; the relay checks what is signed here and can sign none of it.
  */
+
 import * as z from "zod/mini";
 import { agentKeys } from "../crypto/agent-keys.ts";
-import { base64url, randomBytes } from "../crypto/encoding.ts";
-import type { Signer } from "../crypto/signature.ts";
+import { base64url, fromBase64url, randomBytes } from "../crypto/encoding.ts";
+import type { Signer, SigningKey } from "../crypto/signature.ts";
 import { headSchema, type Signed, signObject } from "../crypto/signed.ts";
 import { ConfigurationError, ExpiredError, isGuardError } from "../errors.ts";
 import { enrolmentViewSchema, relayInfoSchema } from "../relay/api.ts";
-import { createRelayClient, type RelayClient } from "../relay/client.ts";
+import { pauseFor } from "../relay/backoff.ts";
+import { createRelayClient } from "../relay/client.ts";
 import type { Connection } from "../relay/connection.ts";
-import { followRoster, type RosterFollower, type RosterStore } from "../relay/follower.ts";
+import { followRoster, type RosterStore } from "../relay/follower.ts";
 import {
   type Enrolment,
   fingerprint,
@@ -24,216 +26,249 @@ import {
   tokenHash,
   verifyEnrolment,
 } from "./enrolment.ts";
-import type { Change } from "./entry.ts";
+import { type Change, readEntry, type Target } from "./entry.ts";
 import { normaliseIdentity } from "./identity.ts";
-import { appOf, deviceIdOf, foundRoster, type Roster, signEntry } from "./roster.ts";
+import { appendEntry, appOf, deviceIdOf, foundRoster, type Roster, signEntry } from "./roster.ts";
+
+const empty = z.object({});
 
 export interface OwnerOptions {
-  /** Base URL of the relay. */
   readonly relay: string;
   readonly app: string;
-  /** The owner's bearer token: it reads, and decides nothing. */
+  /** The owner's bearer token. */
   readonly token: string;
-  /** The root's signer, or an admin's. */
   readonly signer: Signer;
-  /** `root`, or the admin's name. */
-  readonly by: string;
-  readonly store?: RosterStore | null;
+  /** `root`, or the name of the admin whose key `signer` is. Default `root`. */
+  readonly by?: string;
+  readonly roster?: RosterStore | null;
   readonly fetch?: typeof globalThis.fetch | undefined;
   readonly now?: (() => number) | undefined;
 }
 
-/** An open invitation, seen from the inviter's side. */
-export interface OpenInvitation {
+/** An agent's secrets as they go into its connection. */
+export interface AgentSecrets {
+  readonly seed: string;
+  readonly token: string;
+}
+
+/** An invitation that was posted. */
+export interface Inviting {
   readonly invitation: Invitation;
-  /** Waits for the device's keys and checks that they come from whoever has the code. @throws VerificationError (enrolment-mitm) */
-  enrolment(options?: {
-    signal?: AbortSignal;
-    interval?: number;
-  }): Promise<{ enrolment: Enrolment; fingerprint: string }>;
-  /** Signs the device onto the roster. Compare the fingerprint first. */
-  confirm(enrolment: Enrolment): Promise<Roster>;
+  /** Waits for the device; what it sent is verified to come from whoever has the code. */
+  waitForDevice(options?: { signal?: AbortSignal; interval?: number }): Promise<Waiting>;
+}
+
+/** A device that waits for the owner's word. */
+export interface Waiting {
+  readonly device: string;
+  readonly fingerprint: string;
+  readonly name: string;
+  readonly origin: string;
+  /** Puts it on the roster. */
+  confirm(): Promise<void>;
 }
 
 export interface Owner {
-  readonly relay: string;
   readonly app: string;
+  readonly relay: string;
   readonly token: string;
-  /** The newest roster. */
-  roster(): Promise<Roster>;
-  /** Signs and posts an entry; where somebody else was faster, on top of theirs. */
+  /** The first root key, which the app id is the digest of. */
+  readonly rootKey: SigningKey;
+  roster(): Roster;
+  sync(): Promise<Roster>;
+  /** Signs and posts one entry; what another owner or admin added meanwhile is followed first. */
   append(change: Change): Promise<Roster>;
-  /** Makes an agent: its keys, its token, its entry. The connection is a secret and is kept nowhere else. */
-  addAgent(agent: string): Promise<Connection>;
-  /** Puts an identity on the roster if it is not there. Returns its one spelling. */
+  /** Adds an agent and returns its connection, which is secret and kept nowhere else. */
+  addAgent(name: string, secrets?: AgentSecrets): Promise<Connection>;
+  /** The connection of an agent whose secrets are known. */
+  connectionOf(name: string, secrets: AgentSecrets): Connection;
+  /** Puts an identity on the roster if it is not there, and returns its one spelling. */
   addIdentity(identity: string): Promise<string>;
-  /** Invites a device of `identity`; good for `expiresIn` milliseconds (default 1 h). */
-  invite(identity: string, options?: { expiresIn?: number }): Promise<OpenInvitation>;
+  /** Invites a device of `identity`; good for `expiresIn` milliseconds, 15 min by default. */
+  invite(options: { identity: string; expiresIn?: number }): Promise<Inviting>;
+  suspend(agent: string, reason?: string | null): Promise<void>;
+  lift(agent: string): Promise<void>;
+  revoke(target: Target, reason?: string | null): Promise<void>;
+  /** Says that the roster is still good: resets its age (rosterMaxAge). */
+  renew(): Promise<void>;
 }
 
-const nothing = z.object({});
-
-/** Founds an app at a relay with the operator's token, and puts the relay's receipt key on its roster. */
+/**
+ * Founds an app: registers its new root key with the relay, by the operator's token, and puts the relay's
+ * receipt key on its roster.
+ */
 export async function foundApp(options: {
-  relay: string;
-  operatorToken: string;
-  /** The new root's signer. */
-  signer: Signer;
-  store?: RosterStore | null;
-  fetch?: typeof globalThis.fetch | undefined;
-  now?: (() => number) | undefined;
+  readonly relay: string;
+  readonly operatorToken: string;
+  /** The new root's signer: its seed is the one thing that must never be lost. */
+  readonly signer: Signer;
+  readonly roster?: RosterStore | null;
+  readonly fetch?: typeof globalThis.fetch | undefined;
+  readonly now?: (() => number) | undefined;
 }): Promise<Owner> {
   const { relay, signer, fetch, now = Date.now } = options;
   const operator = createRelayClient({ url: relay, token: options.operatorToken, fetch });
   const { value: info } = await operator.call("GET", "/v1/relay", { schema: relayInfoSchema });
   const token = newToken();
-  const root = await foundRoster(signer, now());
-  await operator.call("POST", "/v1/apps", {
-    body: { root, tokenHash: tokenHash(token) },
-    schema: headSchema,
-  });
+  const body = { root: await foundRoster(signer, now()), tokenHash: tokenHash(token) };
+  await operator.call("POST", "/v1/apps", { body, schema: headSchema });
   const app = appOf(signer.key);
-  const owner = openOwner({
-    relay,
-    app,
-    token,
-    signer,
-    by: "root",
-    store: options.store ?? null,
-    fetch,
-    now,
-  });
+  const owner = await openOwner({ relay, app, token, signer, roster: options.roster ?? null, fetch, now });
   await owner.append({ kind: "relay", relay: "relay", key: info.key });
   return owner;
 }
 
-/** Takes up an app that is there. */
-export function openOwner(options: OwnerOptions): Owner {
-  const { relay, app, token, signer, by, fetch, now = Date.now } = options;
+/** Opens an app that was set up before. @throws GuardError */
+export async function openOwner(options: OwnerOptions): Promise<Owner> {
+  const { relay, app, token, signer, by = "root", roster: store = null, fetch, now = Date.now } = options;
   const client = createRelayClient({ url: relay, token, fetch });
-  const follower = followRoster({ client, app, floor: null, store: options.store ?? null, now });
-
-  async function roster(): Promise<Roster> {
-    await follower.ready();
-    return follower.sync();
-  }
+  const follower = followRoster({ client, app, floor: null, store, now });
+  await follower.ready();
+  await follower.sync();
+  const founding = readEntry(follower.current().entries[0] as Signed).change;
+  const rootKey = (founding as Change & { kind: "root" }).key;
 
   async function append(change: Change): Promise<Roster> {
-    for (let attempt = 0; ; attempt++) {
-      const entry = await signEntry(await roster(), change, { signer, by, now: now() });
+    for (let attempt = 1; ; attempt++) {
+      const roster = follower.current();
+      const entry = await signEntry(roster, change, { signer, by, now: now() });
+      // Judged here first: the reason is clearer, and nothing senseless gets a signature into the world.
+      await appendEntry(roster, entry);
       try {
         await client.call("POST", "/v1/roster", { body: { entry }, schema: headSchema });
-        return await roster();
+        return await follower.sync();
       } catch (error) {
-        const raced = isGuardError(error) && error.relayCode === "roster_conflict" && attempt < 3;
-        if (!raced) throw error;
-        if (await isAppended(follower, entry)) return follower.current();
+        if (!isGuardError(error) || error.relayCode !== "roster_conflict" || attempt >= 5) throw error;
+        await follower.sync();
       }
     }
   }
 
+  function connectionOf(agent: string, secrets: AgentSecrets): Connection {
+    return {
+      relay,
+      app,
+      rootKey,
+      agent,
+      token: secrets.token,
+      seed: secrets.seed,
+      floor: follower.current().head,
+    };
+  }
+
+  async function addAgent(
+    name: string,
+    secrets: AgentSecrets = { seed: base64url(randomBytes(32)), token: newToken() },
+  ): Promise<Connection> {
+    const keys = await agentKeys(fromBase64url(secrets.seed, 32));
+    const { publicKey } = keys.decryption;
+    await append({ kind: "agent", agent: name, key: keys.signer.key, encryptionKey: publicKey });
+    const grant: TokenGrant = {
+      type: "guard/v1/token",
+      app,
+      agent: name,
+      tokenHash: tokenHash(secrets.token),
+      time: now(),
+      by,
+    };
+    const body = { grant: await signObject(signer, grant) };
+    await client.call("POST", "/v1/tokens", { body, schema: empty });
+    return connectionOf(name, secrets);
+  }
+
   async function addIdentity(name: string): Promise<string> {
     const identity = normaliseIdentity(name);
-    const found = (await roster()).identity(identity);
-    if (found?.revoked)
+    const found = follower.current().identity(identity);
+    if (found?.revoked) {
       throw new ConfigurationError(`${identity} was revoked, which is for good. Use another identity.`);
+    }
     if (!found) await append({ kind: "identity", identity });
     return identity;
   }
 
+  async function invite({
+    identity: name,
+    expiresIn = 15 * 60_000,
+  }: {
+    identity: string;
+    expiresIn?: number;
+  }) {
+    const identity = await addIdentity(name);
+    const code = newInvitationCode();
+    const expiresAt = now() + expiresIn;
+    const hash = tokenHash(invitationToken(code));
+    const invitation: Invitation = { version: 1, relay, app, identity, expiresAt, code };
+    const posted: Invite = {
+      type: "guard/v1/invite",
+      app,
+      tokenHash: hash,
+      identity,
+      expiresAt,
+      time: now(),
+      by,
+    };
+    const body = { invite: await signObject(signer, posted) };
+    await client.call("POST", "/v1/invites", { body, schema: empty });
+
+    async function waitForDevice({
+      signal,
+      interval = 1000,
+    }: {
+      signal?: AbortSignal;
+      interval?: number;
+    } = {}): Promise<Waiting> {
+      for (;;) {
+        const { value } = await client.call("GET", `/v1/enrolments/${hash}`, {
+          schema: enrolmentViewSchema,
+          signal,
+        });
+        if (value.enrolment) {
+          return waitingDevice(await verifyEnrolment(invitation, value.enrolment, now()));
+        }
+        if (now() > expiresAt) throw new ExpiredError("Nobody used the invitation in time. Invite again.");
+        await pauseFor(interval, signal ?? new AbortController().signal);
+        signal?.throwIfAborted();
+      }
+    }
+    return { invitation, waitForDevice };
+  }
+
+  function waitingDevice({ identity, key, encryptionKey, name, origin }: Enrolment): Waiting {
+    const device = deviceIdOf({ app, identity, key, encryptionKey });
+    return {
+      device,
+      fingerprint: fingerprint(device),
+      name,
+      origin,
+      async confirm() {
+        await append({ kind: "device", device, identity, key, encryptionKey, name, origin });
+      },
+    };
+  }
+
   return {
-    relay,
     app,
+    relay,
     token,
-    roster,
+    rootKey,
+    roster: () => follower.current(),
+    sync: () => follower.sync(),
     append,
+    addAgent,
+    connectionOf,
     addIdentity,
-
-    async addAgent(agent) {
-      const seed = randomBytes(32);
-      const keys = await agentKeys(seed);
-      const agentToken = newToken();
-      const { head, entries } = await append({
-        kind: "agent",
-        agent,
-        key: keys.signer.key,
-        encryptionKey: keys.decryption.publicKey,
-      });
-      const body: TokenGrant = {
-        type: "guard/v1/token",
-        app,
-        agent,
-        tokenHash: tokenHash(agentToken),
-        time: now(),
-        by,
-      };
-      const grant = await signObject(signer, body);
-      await client.call("POST", "/v1/tokens", { body: { grant }, schema: nothing });
-      const rootKey = rootKeyOf(entries[0] as Signed);
-      return { relay, app, rootKey, agent, token: agentToken, seed: base64url(seed), floor: head };
+    invite,
+    async suspend(agent, reason = null) {
+      await append({ kind: "suspend", agent, reason });
     },
-
-    async invite(name, { expiresIn = 3_600_000 } = {}) {
-      const identity = await addIdentity(name);
-      const code = newInvitationCode();
-      const expiresAt = now() + expiresIn;
-      const invitation: Invitation = { version: 1, relay, app, identity, expiresAt, code };
-      const hash = tokenHash(invitationToken(code));
-      const body: Invite = {
-        type: "guard/v1/invite",
-        app,
-        tokenHash: hash,
-        identity,
-        expiresAt,
-        time: now(),
-        by,
-      };
-      await client.call("POST", "/v1/invites", {
-        body: { invite: await signObject(signer, body) },
-        schema: nothing,
-      });
-      return {
-        invitation,
-        enrolment: (wait) => awaitEnrolment(client, invitation, hash, now, wait),
-        confirm: (enrolment) => {
-          const { key, encryptionKey, name, origin } = enrolment;
-          const device = deviceIdOf({ app, identity, key, encryptionKey });
-          return append({ kind: "device", device, identity, key, encryptionKey, name, origin });
-        },
-      };
+    async lift(agent) {
+      await append({ kind: "lift", agent });
+    },
+    async revoke(target, reason = null) {
+      await append({ kind: "revoke", target, reason });
+    },
+    async renew() {
+      await append({ kind: "renew" });
     },
   };
-}
-
-async function isAppended(follower: RosterFollower, entry: Signed): Promise<boolean> {
-  const { entries } = await follower.sync();
-  return entries.some((there) => there.body === entry.body);
-}
-
-function rootKeyOf(first: Signed): Connection["rootKey"] {
-  return (JSON.parse(first.body) as { change: { key: Connection["rootKey"] } }).change.key;
-}
-
-async function awaitEnrolment(
-  client: RelayClient,
-  invitation: Invitation,
-  hash: string,
-  now: () => number,
-  { signal, interval = 1000 }: { signal?: AbortSignal; interval?: number } = {},
-): Promise<{ enrolment: Enrolment; fingerprint: string }> {
-  for (;;) {
-    const { value } = await client.call("GET", `/v1/enrolments/${hash}`, {
-      schema: enrolmentViewSchema,
-      signal,
-    });
-    if (value.enrolment) {
-      const enrolment = await verifyEnrolment(invitation, value.enrolment, now());
-      const device = deviceIdOf(enrolment);
-      return { enrolment, fingerprint: fingerprint(device) };
-    }
-    if (now() > invitation.expiresAt)
-      throw new ExpiredError("Nobody used the invitation in time. Invite again.");
-    await new Promise((resolve) => setTimeout(resolve, interval));
-    signal?.throwIfAborted();
-  }
 }

@@ -35,6 +35,11 @@ let screen: Child | null = null;
 const stopped = Promise.withResolvers<never>();
 stopped.promise.catch(() => {});
 
+function stop(code: number): void {
+  process.exitCode = code;
+  stopped.reject(new Error("Stopped."));
+}
+
 function show(line: Line): void {
   if (screen) screen.tell({ kind: "line", line });
   else print(line);
@@ -46,7 +51,7 @@ function onReport(report: Report): void {
   else if (report.kind === "answered") journal.answered.push(report.answer);
   else if (report.kind === "ended") journal.ended.push(report.call);
   else if (report.kind === "said") journal.said.set(report.ticket, report.text);
-  else if (report.kind === "quit") stopped.reject(new Error("Stopped."));
+  else if (report.kind === "quit") stop(130);
 }
 
 function run(name: string, env: StartOptions["env"], terminal = false): Child {
@@ -126,7 +131,7 @@ async function stopAll(): Promise<void> {
   screen = null;
 }
 
-function conclude({ tally, rows, chain, evidence, forgedRefused, problems }: Reckoning): number {
+function conclude({ tally, rows, chain, evidence, forged, problems }: Reckoning): number {
   print({ text: "" });
   print({ text: "What was asked, who answered, what ran, and what the evidence proves", tone: "title" });
   for (const line of table(rows)) print(line);
@@ -140,7 +145,6 @@ function conclude({ tally, rows, chain, evidence, forgedRefused, problems }: Rec
   const { calls, allowed, approved, edited, rejected, denied, executed } = tally;
   const numbers = { calls, allowed, approved, edited, rejected, denied, executed };
   const words = Object.entries(numbers).map(([name, count]) => `${name}=${count}`);
-  const forged = forgedRefused ? "refused" : "accepted";
   print({
     text: `demo: framework=vercel-ai ${words.join(" ")} forged=${forged} evidence=${evidence ? "ok" : "bad"}`,
   });
@@ -152,10 +156,7 @@ for (const [signal, code] of [
   ["SIGTERM", 143],
   ["SIGHUP", 129],
 ] as const) {
-  process.on(signal, () => {
-    process.exitCode = code;
-    stopped.reject(new Error("Stopped."));
-  });
+  process.on(signal, () => stop(code));
 }
 const overdue = live
   ? undefined

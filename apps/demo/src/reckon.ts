@@ -26,7 +26,8 @@ export interface Reckoning {
   readonly chain: ChainReport;
   /** Whether the evidence verifies and says the same as everything else. */
   readonly evidence: boolean;
-  readonly forgedRefused: boolean;
+  /** What became of the relay's lie; `missing` where it told none. */
+  readonly forged: "refused" | "accepted" | "missing";
   /** All that is not as it should be. */
   readonly problems: readonly string[];
 }
@@ -84,11 +85,10 @@ export async function reckon(options: ReckonOptions): Promise<Reckoning> {
   must(customers === 5, "a customer was deleted");
 
   const lie = journal.ended.find(({ end }) => end === "verification_failed");
-  const forgedRefused =
-    lie !== undefined &&
-    journal.answered.some(({ tool, decision }) => tool === lie.tool && decision === "reject") &&
-    !effects.some(({ tool }) => tool === lie.tool);
-  must(forgedRefused, "the relay's lie was not refused");
+  const lied = journal.answered.some((answer) => answer.tool === lie?.tool && answer.decision === "reject");
+  const paid = effects.some(({ tool }) => tool === "payOut");
+  const forged = paid ? "accepted" : lied ? "refused" : "missing";
+  must(forged === "refused", `the relay's lie is ${forged}`);
   if (scripted) {
     for (const [name, count] of Object.entries(expected) as [keyof Tally, number][]) {
       must(tally[name] === count, `${name} is ${tally[name]} instead of ${count}`);
@@ -110,7 +110,7 @@ export async function reckon(options: ReckonOptions): Promise<Reckoning> {
     rows: rowsOf(journal, effects, chain),
     chain,
     evidence: chain.valid && doubts.length === 0,
-    forgedRefused,
+    forged,
     problems: [...problems, ...doubts],
   };
 }

@@ -18,13 +18,23 @@ try {
     run("npx", ["-y", "pnpm@12.21.0", "pack", "--pack-destination", tarballs], join(root, "packages", name));
   }
   const files = readdirSync(tarballs).map((file) => join(tarballs, file));
-  writeFileSync(join(project, "package.json"), JSON.stringify({ name: "empty", private: true, type: "module" }));
+  writeFileSync(
+    join(project, "package.json"),
+    JSON.stringify({ name: "empty", private: true, type: "module" }),
+  );
   const others = ["ai@7.0.173", "zod@4.6.7", "typescript@7.0.2", "@types/node@24.10.0"];
   run("npm", ["install", "--no-audit", "--no-fund", "--loglevel=error", ...files, ...others], project);
   writeFileSync(
     join(project, "tsconfig.json"),
     JSON.stringify({
-      compilerOptions: { module: "nodenext", target: "es2023", lib: ["es2024", "esnext.disposable", "dom"], strict: true, noEmit: true, types: ["node"] },
+      compilerOptions: {
+        module: "nodenext",
+        target: "es2023",
+        lib: ["es2024", "esnext.disposable", "dom"],
+        strict: true,
+        noEmit: true,
+        types: ["node"],
+      },
       include: ["*.ts"],
     }),
   );
@@ -87,9 +97,17 @@ if (JSON.stringify(refunds) !== "[20,90]" || output === undefined || isGuardErro
 console.log("packed packages work");
 `,
   );
-  console.log(run(process.execPath, [join(project, "node_modules", "typescript", "bin", "tsc"), "-p", "."], project));
+  console.log(
+    run(process.execPath, [join(project, "node_modules", "typescript", "bin", "tsc"), "-p", "."], project),
+  );
   const path = `${dirname(process.execPath)}:${process.env.PATH}`;
-  console.log(execFileSync(process.execPath, ["program.ts"], { cwd: project, encoding: "utf8", env: { ...process.env, PATH: path } }));
+  console.log(
+    execFileSync(process.execPath, ["program.ts"], {
+      cwd: project,
+      encoding: "utf8",
+      env: { ...process.env, PATH: path },
+    }),
+  );
 } finally {
   rmSync(project, { recursive: true, force: true });
 }

@@ -4,7 +4,7 @@ import { base64url, concat, fromBase64url, utf8 } from "./encoding.ts";
 import { sha256 } from "./hash.ts";
 import type { Assertion, Signer, SigningKey } from "./signature.ts";
 
-export const rpId = "approve.example.com";
+const rpId = "approve.example.com";
 export const origin = "https://approve.example.com";
 
 /** What an assertion says; each member can be changed to something that must be refused. */

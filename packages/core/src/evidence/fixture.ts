@@ -8,7 +8,7 @@ import { appendEntry, deviceIdOf, foundRoster, type Roster, signEntry } from "..
 import type { Chain } from "./chain.ts";
 
 export const time = 1_800_000_000_000;
-export const digest = (text: string) => digestOf(text);
+const digest = (text: string) => digestOf(text);
 
 export interface World {
   readonly roster: Roster;

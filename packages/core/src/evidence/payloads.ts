@@ -74,7 +74,6 @@ export type ErrorPayload = {
   readonly code: string;
   readonly message: string;
 };
-export type CheckpointPayload = { readonly checkpoint: Signed };
 
 /** The payloads of the event types that Guard itself writes. */
 export type Payloads = {

@@ -167,7 +167,7 @@ async function post(
 }
 
 /** Reads the header of a view and checks that this agent made it for this key. @throws VerificationError */
-export async function ownHeader(context: Context, keyId: string, view: RequestView): Promise<Header> {
+async function ownHeader(context: Context, keyId: string, view: RequestView): Promise<Header> {
   const { app, agent, keys } = context;
   const header = readHeader(view.header);
   const own =

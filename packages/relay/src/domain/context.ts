@@ -30,7 +30,7 @@ export type AgentPrincipal = Principal & { readonly kind: "agent" };
 export type DevicePrincipal = Principal & { readonly kind: "device" };
 
 /** How far a signed time may be off the relay's clock, in milliseconds. */
-export const clockTolerance = 5 * 60_000;
+const clockTolerance = 5 * 60_000;
 
 /** Refuses a `time` that is more than five minutes off, naming both clocks. */
 export function checkClock(now: number, time: number, options: { what: string; pastToo: boolean }): void {

@@ -122,7 +122,7 @@ export function endDead(context: Context, roster: Roster): void {
   });
 }
 
-export const rosterPageSize = 200;
+const rosterPageSize = 200;
 
 /** A page of entries; `wanted` names identities that the caller is about to ask. */
 export async function page(

@@ -326,8 +326,6 @@ export async function world({ clock = { now: Date.now() }, ...options }: Options
   return { relay, clock, call, app };
 }
 
-export type World = Awaited<ReturnType<typeof world>>;
-
 async function expectStatus(answered: Promise<Answered>, status: number): Promise<void> {
   const got = await answered;
   if (got.status !== status) throw new Error(`${got.status} ${JSON.stringify(got.body)}`);

@@ -1,5 +1,6 @@
 /** How the demo prints: short lines with a speaker, a table, colours on a terminal only. */
 import { styleText } from "node:util";
+import { visible } from "@guard/device";
 
 export interface Line {
   readonly text: string;
@@ -23,9 +24,9 @@ export function print({ text, tone }: Line): void {
   process.stdout.write(`${coloured ? styleText(styles[tone], text, { validateStream: false }) : text}\n`);
 }
 
-/** A line that somebody speaks. */
+/** A line that somebody speaks: what a model or a person wrote moves no cursor and hides nothing. */
 export function said(who: string, text: string, tone?: Line["tone"]): Line {
-  return { text: `  ${who.padEnd(7)}${text}`, ...(tone ? { tone } : {}) };
+  return { text: `  ${who.padEnd(7)}${visible(text)}`, ...(tone ? { tone } : {}) };
 }
 
 const short = (identity: string) => identity.split("@")[0] as string;

@@ -74,6 +74,8 @@ export function start(name: string, { env, terminal = false, onReport }: StartOp
   const file = fileURLToPath(new URL(`./${name}.ts`, import.meta.url));
   const process_: ChildProcess = fork(file, {
     env: { ...process.env, ...env },
+    // Node 22 says of type stripping and node:sqlite that they are experimental.
+    execArgv: [...process.execArgv, "--disable-warning=ExperimentalWarning"],
     stdio: [terminal ? "inherit" : "ignore", "inherit", "inherit", "ipc"],
   });
   const exited = once(process_, "exit");

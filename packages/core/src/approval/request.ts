@@ -40,6 +40,12 @@ export interface Action {
 
 const text = (length: number) => z.string().check(z.maxLength(length));
 const json = z.unknown() as z.ZodMiniType<Json>;
+// Not z.record, which leaves out a member called __proto__: what is signed has to be what is shown.
+const jsonObject = z.unknown().check(
+  z.refine((value) => typeof value === "object" && value !== null && !Array.isArray(value), {
+    error: "an object",
+  }),
+) as unknown as z.ZodMiniType<JsonObject>;
 
 export const factsSchema: z.ZodMiniType<Facts> = z.strictObject({
   risk: z.optional(z.enum(["low", "medium", "high", "critical"])),
@@ -48,7 +54,7 @@ export const factsSchema: z.ZodMiniType<Facts> = z.strictObject({
   systems: z.optional(z.array(text(200)).check(z.maxLength(50))),
   title: z.optional(text(300)),
   summary: z.optional(text(4000)),
-  metadata: z.optional(z.record(z.string(), json)),
+  metadata: z.optional(jsonObject),
 }) as unknown as z.ZodMiniType<Facts>;
 
 /** The canonical plaintext of a request. */

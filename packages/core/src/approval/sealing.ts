@@ -10,7 +10,7 @@ import { type Bytes, base64url, fromBase64url, fromUtf8, utf8 } from "../crypto/
 import { digestOf, sha256 } from "../crypto/hash.ts";
 import { type DecryptionKey, hpkeSeal } from "../crypto/hpke.ts";
 import { type Signed, signObject } from "../crypto/signed.ts";
-import { VerificationError } from "../errors.ts";
+import { isGuardError, VerificationError } from "../errors.ts";
 import { actionDigest, disagreement, type Envelope, type Header, type Paper, readPaper } from "./request.ts";
 import { type Reply, readReply, type SealedReply } from "./statement.ts";
 
@@ -44,6 +44,16 @@ const wrapAad = (app: string, request: string, device: string, ciphertextHash: s
   utf8(canonicalJson({ app, request, device, ciphertextHash }));
 const replyAad = (app: string, request: string, device: string) =>
   utf8(canonicalJson({ app, request, device }));
+
+/** What came over the wire and cannot even be read was changed on its way: the same error as for any change. */
+async function received<T>(what: string, open: () => Promise<T>): Promise<T> {
+  try {
+    return await open();
+  } catch (cause) {
+    if (!isGuardError(cause, "validation")) throw cause;
+    throw new VerificationError(`${what} is malformed: it was changed on its way.`, { cause });
+  }
+}
 
 /** Digest of a sealed reply, which the statement signs. */
 export function replyDigest(reply: SealedReply): string {
@@ -109,7 +119,7 @@ export async function sealRequest(options: {
 
 /** Opens an agent's own request, as after a restart. @throws VerificationError */
 export async function reopenRequest(keys: AgentKeys, header: Header, ciphertext: string): Promise<Paper> {
-  return openPaper(keys.contentKey(header.nonce), header, ciphertext);
+  return received("A request", () => openPaper(keys.contentKey(header.nonce), header, ciphertext));
 }
 
 /** Opens a request on a device. @throws VerificationError */
@@ -121,13 +131,15 @@ export async function openRequest(options: {
   wrap: { enc: string; ciphertext: string };
 }): Promise<Paper> {
   const { header, device, wrap } = options;
-  const recipient = header.recipients.find((entry) => entry.device === device);
-  if (recipient?.wrapHash !== wrapDigest(wrap)) {
-    throw new VerificationError("The request was not sealed to this device by its agent.");
-  }
-  const aad = wrapAad(header.app, header.request, device, header.ciphertextHash);
-  const sealed = { enc: fromBase64url(wrap.enc), ciphertext: fromBase64url(wrap.ciphertext) };
-  return openPaper(await options.decryption.open(sealed, requestInfo, aad), header, options.ciphertext);
+  return received("A request", async () => {
+    const recipient = header.recipients.find((entry) => entry.device === device);
+    if (recipient?.wrapHash !== wrapDigest(wrap)) {
+      throw new VerificationError("The request was not sealed to this device by its agent.");
+    }
+    const aad = wrapAad(header.app, header.request, device, header.ciphertextHash);
+    const sealed = { enc: fromBase64url(wrap.enc), ciphertext: fromBase64url(wrap.ciphertext) };
+    return openPaper(await options.decryption.open(sealed, requestInfo, aad), header, options.ciphertext);
+  });
 }
 
 async function openPaper(contentKey: Uint8Array, header: Header, ciphertext: string): Promise<Paper> {
@@ -175,12 +187,14 @@ export async function openReply(options: {
   reply: SealedReply;
 }): Promise<Reply> {
   const { statement, reply } = options;
-  if (statement.response !== replyDigest(reply)) {
-    throw new VerificationError("A reply is not the one that its approver signed.");
-  }
-  const sealed = { enc: fromBase64url(reply.enc), ciphertext: fromBase64url(reply.ciphertext) };
-  const aad = replyAad(statement.app, statement.request, statement.device);
-  const opened = readReply(fromUtf8(unpad(await options.decryption.open(sealed, replyInfo, aad))));
-  if (opened.request !== statement.request) throw new VerificationError("A reply is for another request.");
-  return opened;
+  return received("A reply", async () => {
+    if (statement.response !== replyDigest(reply)) {
+      throw new VerificationError("A reply is not the one that its approver signed.");
+    }
+    const sealed = { enc: fromBase64url(reply.enc), ciphertext: fromBase64url(reply.ciphertext) };
+    const aad = replyAad(statement.app, statement.request, statement.device);
+    const opened = readReply(fromUtf8(unpad(await options.decryption.open(sealed, replyInfo, aad))));
+    if (opened.request !== statement.request) throw new VerificationError("A reply is for another request.");
+    return opened;
+  });
 }

@@ -66,13 +66,21 @@ export function parseConnection(text: string): Connection {
     throw cause;
   }
   if (appOf(connection.rootKey) !== connection.app) refuse("its app is not the digest of its root key");
-  checkRelayUrl(connection.relay);
+  try {
+    checkRelayUrl(connection.relay);
+  } catch {
+    // No cause: it would quote the address.
+    refuse("its relay is neither an https address nor one on loopback");
+  }
   return connection;
 }
 
 const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
-/** @throws ConfigurationError unless the URL is https, or http on loopback: tokens never travel in the clear. */
+/**
+ * @throws ConfigurationError unless the URL is https, or http on loopback (tokens never travel in the clear),
+ * and without a user name or password in it (they would end in logs).
+ */
 export function checkRelayUrl(url: string): URL {
   let parsed: URL;
   try {
@@ -81,6 +89,11 @@ export function checkRelayUrl(url: string): URL {
     throw new ConfigurationError(`The relay's address is not a URL: ${JSON.stringify(url.slice(0, 200))}.`, {
       cause,
     });
+  }
+  if (parsed.username !== "" || parsed.password !== "") {
+    throw new ConfigurationError(
+      `The relay's address ${parsed.origin} holds a user name or password. Leave them out: the token is enough.`,
+    );
   }
   const plain = parsed.protocol === "http:" && loopback.test(parsed.hostname);
   if (parsed.protocol !== "https:" && !plain) {

@@ -6,7 +6,7 @@
  */
 import * as z from "zod/mini";
 import { canonicalJson } from "../action/canonical.ts";
-import { base64url, equalBytes, fromBase64url, randomBytes, utf8 } from "../crypto/encoding.ts";
+import { base64url, equalBytes, fromBase64url, fromUtf8, randomBytes, utf8 } from "../crypto/encoding.ts";
 import { digestOf, hkdf, hmacSha256 } from "../crypto/hash.ts";
 import { type SigningKey, signingKeySchema } from "../crypto/signature.ts";
 import {
@@ -18,7 +18,7 @@ import {
   timeSchema,
   verifySigned,
 } from "../crypto/signed.ts";
-import { VerificationError } from "../errors.ts";
+import { isGuardError, VerificationError } from "../errors.ts";
 import { encryptionKeyLength } from "./entry.ts";
 
 /** What the owner or an admin posts, signed: "a device of this identity may enrol with this token". */
@@ -146,9 +146,17 @@ export function formatInvitation(invitation: Invitation): string {
 export function parseInvitation(text: string): Invitation {
   const match = /guard-invite-([A-Za-z0-9_-]+)/.exec(text);
   if (!match) throw new VerificationError('Not an invitation. Paste all of what "guard invite" printed.');
-  const body = new TextDecoder().decode(fromBase64url(match[1] as string));
-  const { type: _, ...invitation } = readBody(invitationSchema, "guard/v1/invitation", body);
-  return invitation;
+  try {
+    const body = fromUtf8(fromBase64url(match[1] as string));
+    const { type: _, ...invitation } = readBody(invitationSchema, "guard/v1/invitation", body);
+    return invitation;
+  } catch (cause) {
+    if (!isGuardError(cause)) throw cause;
+    throw new VerificationError(
+      'The invitation is damaged or incomplete. Paste all of what "guard invite" printed.',
+      { cause },
+    );
+  }
 }
 
 /** The token with which whoever has the code talks to the relay. */

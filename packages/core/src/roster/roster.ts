@@ -209,7 +209,7 @@ function whyNot(before: State, change: Change): string | null {
     case "renew":
       return null;
     case "admin":
-      if (change.admin === "root") return "an admin cannot be called root";
+      if (change.admin.toLowerCase() === "root") return "an admin cannot be called root";
       return before.admins.has(change.admin) ? "there is an admin of that name" : null;
     case "identity": {
       if (safeIdentity(change.identity) !== change.identity) return "the identity is not normalised";
@@ -231,7 +231,8 @@ function whyNot(before: State, change: Change): string | null {
         return "its id is not the digest of its keys";
       if (before.devices.has(change.device)) return "it is there already";
       for (const other of before.devices.values()) {
-        if (canonicalJson(other.key) === canonicalJson(change.key)) return "its key is another device's";
+        // The bytes alone: calling a key by another kind, or another passkey's name, makes no second person.
+        if (other.key.publicKey === change.key.publicKey) return "its key is another device's";
       }
       return null;
     }

@@ -22,7 +22,13 @@ try {
     join(project, "package.json"),
     JSON.stringify({ name: "empty", private: true, type: "module" }),
   );
-  const others = ["ai@7.0.173", "zod@4.6.7", "typescript@7.0.2", "@types/node@24.10.0"];
+  const others = [
+    "ai@7.0.173",
+    "zod@4.6.7",
+    "typescript@7.0.2",
+    "@types/node@24.10.0",
+    "@types/json-schema@7.0.15",
+  ];
   run("npm", ["install", "--no-audit", "--no-fund", "--loglevel=error", ...files, ...others], project);
   writeFileSync(
     join(project, "tsconfig.json"),

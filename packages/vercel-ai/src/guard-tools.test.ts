@@ -16,7 +16,7 @@ import {
 } from "ai";
 import { afterEach, describe, expect, test } from "vitest";
 import * as z from "zod";
-import { guardTools } from "./index.ts";
+import { executionOf, guardTools } from "./index.ts";
 import { type Call, scripted } from "./scripted-model.fixture.ts";
 
 const open: { close(): Promise<void> }[] = [];
@@ -290,6 +290,32 @@ describe("kinds of tools", () => {
     await generateText({ model, tools: wrapped, prompt: "go", stopWhen });
     expect(ran).toBe(0);
     approver.done();
+  });
+
+  test("a tool finds its execution, and with it the idempotency key of the run, by its options", async () => {
+    const { guard, approver } = await kit();
+    const seen: unknown[] = [];
+    const tools = {
+      pay: tool({
+        inputSchema: z.object({}),
+        execute: async (_input, options) => {
+          seen.push(executionOf(options)?.executionId);
+          return "paid";
+        },
+      }),
+    };
+    const held = approver.expect("pay").hold();
+    const running = generateText({
+      model: scripted([[{ id: "p", tool: "pay", input: {} }], "done"]),
+      tools: guardTools(tools, { guard }),
+      prompt: "go",
+      stopWhen,
+    });
+    const { request } = await held.arrived;
+    await held.approve();
+    await running;
+    expect(seen).toEqual([request]);
+    expect(executionOf({})).toBeUndefined();
   });
 
   test("context and every other option of a tool are untouched", async () => {

@@ -5,7 +5,14 @@
  * Guarantees: a tool that could run without the guard is refused when the tools are wrapped, not when the
  * model calls it; a rejection is thrown from `execute`, so the model gets a tool error with the reason.
  */
-import { type ActionInput, ConfigurationError, type Facts, type Guard, type Json } from "@guard/core";
+import {
+  type ActionInput,
+  ConfigurationError,
+  type Execution,
+  type Facts,
+  type Guard,
+  type Json,
+} from "@guard/core";
 import { asSchema, type FlexibleSchema, type ToolExecutionOptions, type ToolSet } from "ai";
 import { notJson } from "./not-json.ts";
 
@@ -32,6 +39,16 @@ type AnyTool = ToolSet[string];
 const guarded = Symbol.for("guard.vercel-ai.guarded");
 const known = ["guard", "session", "requester", "facts", "ungated"];
 const AsyncGeneratorFunction = async function* () {}.constructor;
+
+const executions = new WeakMap<object, Execution>();
+
+/**
+ * The execution that a guarded tool runs in, by the options that the SDK passes to `execute` as its second
+ * argument; undefined where the tool is not guarded. Pass `executionId` on as an idempotency key.
+ */
+export function executionOf(options: object): Execution | undefined {
+  return executions.get(options);
+}
 
 /** @throws ConfigurationError that names the tool and says what to do. */
 export function guardTools<T extends ToolSet>(tools: T, options: GuardToolsOptions<T>): T {
@@ -153,17 +170,24 @@ function wrap<T extends ToolSet>(name: string, tool: AnyTool, options: GuardTool
   const runOptions = (call: ToolExecutionOptions<unknown>) =>
     call.abortSignal ? { signal: call.abortSignal } : {};
 
+  // A call's options of its own for each run, so that the execution can be found by them.
+  const runTool = (execution: Execution, call: ToolExecutionOptions<unknown>) => {
+    const own = { ...call };
+    executions.set(own, execution);
+    return execute.call(tool, execution.args, own);
+  };
+
   // The SDK looks at what execute returns before it awaits it: a generator has to stay one.
   const replaced =
     execute instanceof AsyncGeneratorFunction
       ? async function* (input: unknown, call: ToolExecutionOptions<unknown>) {
-          const run = (args: unknown) => execute.call(tool, args, call) as AsyncIterable<unknown>;
-          yield* guard.runStream(action(input, call), ({ args }) => run(args), runOptions(call));
+          const run = (execution: Execution) => runTool(execution, call) as AsyncIterable<unknown>;
+          yield* guard.runStream(action(input, call), run, runOptions(call));
         }
       : async (input: unknown, call: ToolExecutionOptions<unknown>) =>
           guard.run(
             action(input, call),
-            async ({ args }) => lastOf(await execute.call(tool, args, call)),
+            async (execution) => lastOf(await runTool(execution, call)),
             runOptions(call),
           );
   // On the function, so that a copy of the tool stays marked, and one with another execute does not.

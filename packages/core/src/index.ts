@@ -101,6 +101,8 @@ export type {
 export { createPolicy, type Decision, type Policy } from "./policy/policy.ts";
 export type { Comparison, Condition, Operators, Rule } from "./policy/rules.ts";
 export * from "./relay/api.ts";
+export { type Backoff, newBackoff, pauseFor } from "./relay/backoff.ts";
+export { streamChanges } from "./relay/changes.ts";
 export { createRelayClient, type RelayClient, type RelayClientOptions } from "./relay/client.ts";
 export { type Connection, checkRelayUrl, formatConnection, parseConnection } from "./relay/connection.ts";
 export { followRoster, type RosterFollower, type RosterStore } from "./relay/follower.ts";

@@ -22,12 +22,13 @@ import {
   requestViewSchema,
   type Signer,
   type Statement,
+  type StreamEvent,
   sealReply,
   signObject,
   UnavailableError,
   ValidationError,
 } from "@guard/core";
-import { type DeviceChange, deviceChanges } from "./changes.ts";
+import { deviceChanges } from "./changes.ts";
 import { deviceKeys } from "./keys.ts";
 import { type Opened, type OpenedRequest, openView } from "./open.ts";
 import type { DeviceProfile, DeviceStore } from "./profile.ts";
@@ -110,14 +111,14 @@ export async function openDevice(options: OpenDeviceOptions): Promise<Device> {
     }
   }
 
-  async function changedIds(change: DeviceChange, open: Map<string, number>): Promise<readonly string[]> {
-    switch (change.kind) {
+  async function changedIds(change: StreamEvent, open: Map<string, number>): Promise<readonly string[]> {
+    switch (change.event) {
       case "roster":
-        await follower.reach(change.roster);
+        await follower.reach({ seq: change.seq, hash: change.hash });
         return [];
       case "request":
-        return [change.request.request];
-      case "open": {
+        return [change.request];
+      case "state": {
         if (change.roster.seq > follower.current().head.seq) await follower.sync();
         const listed = new Set(change.requests.map(({ request }) => request));
         const gone = [...open.keys()].filter((id) => !listed.has(id));

@@ -16,13 +16,13 @@ import {
   isGuardError,
   newToken,
   parseInvitation,
+  pauseFor,
   type Signer,
   signObject,
   tokenHash,
 } from "@guard/core";
 import * as z from "zod/mini";
 import { createDeviceKeys } from "./keys.ts";
-import { pause } from "./pause.ts";
 import type { DeviceProfile, DeviceStore } from "./profile.ts";
 
 export interface EnrolOptions {
@@ -124,7 +124,7 @@ export async function enrol(options: EnrolOptions): Promise<Enrolling> {
         }
         if (now() > expiresAt)
           throw new ExpiredError("Nobody confirmed this device in time. Ask for a new invitation.");
-        await pause(interval, signal);
+        await pauseFor(interval, signal);
       }
     },
   };

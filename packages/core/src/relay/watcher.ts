@@ -3,14 +3,12 @@
  * stream gives nothing in 3 s, or nothing for 75 s, the relay is polled with jitter instead, until a stream
  * works again. A change is only ever a wake-up: whoever waits reads the request again and verifies it.
  */
-import * as z from "zod/mini";
 import type { Head } from "../crypto/signed.ts";
-import { type RequestList, requestViewSchema, streamEventSchemas } from "./api.ts";
+import { requestViewSchema, type StreamEvent } from "./api.ts";
 import { newBackoff } from "./backoff.ts";
+import { streamChanges } from "./changes.ts";
 import type { RelayClient } from "./client.ts";
 
-const firstEventWithin = 3_000;
-const silenceAfter = 75_000;
 const holdSeconds = 55;
 
 export interface Watcher {
@@ -23,8 +21,6 @@ export interface WatcherOptions {
   readonly client: RelayClient;
   /** A head that the relay announced; whoever follows the roster decides what to do. */
   readonly onHead?: (head: Head) => void;
-  /** Everything that the stream says about requests, for lists that are shown. */
-  readonly onRequest?: (change: RequestList["requests"][number]) => void;
   /** Why the stream did not work; it is tried again by itself. */
   readonly onStreamError?: (error: unknown) => void;
 }
@@ -36,7 +32,7 @@ interface Waiter {
 }
 
 export function createWatcher(options: WatcherOptions): Watcher {
-  const { client, onHead, onRequest, onStreamError } = options;
+  const { client, onHead, onStreamError } = options;
   const waiters = new Set<Waiter>();
   // What the stream said last: a change between a caller's read and its waiting must not be lost.
   const seen = new Map<string, number>();
@@ -49,44 +45,34 @@ export function createWatcher(options: WatcherOptions): Watcher {
 
   /** Reads the stream until it ends, is silent, or nobody waits. Returns whether it said anything. */
   async function stream(signal: AbortSignal): Promise<boolean> {
-    const silence = new AbortController();
-    let timer = setTimeout(() => silence.abort(), firstEventWithin);
     let said = false;
     try {
-      const events = await client.stream("/v1/stream", { signal: AbortSignal.any([signal, silence.signal]) });
-      for await (const { event, data } of events) {
-        clearTimeout(timer);
-        timer = setTimeout(() => silence.abort(), silenceAfter);
+      for await (const change of streamChanges(client, signal)) {
         said = true;
-        dispatch(event, data);
+        hear(change);
       }
     } catch (error) {
       if (!signal.aborted) onStreamError?.(error);
-    } finally {
-      clearTimeout(timer);
     }
     return said;
   }
 
-  function dispatch(event: string, data: string): void {
-    if (!Object.hasOwn(streamEventSchemas, event)) return;
-    const value: unknown = JSON.parse(data);
-    if (event === "state") {
-      const state = z.parse(streamEventSchemas.state, value);
-      onHead?.(state.roster);
-      for (const change of state.requests) {
-        onRequest?.(change);
-        wake(change.request, change.version);
+  function hear(change: StreamEvent): void {
+    switch (change.event) {
+      case "state": {
+        onHead?.(change.roster);
+        for (const { request, version } of change.requests) wake(request, version);
+        // What is not listed is not open any more: it changed while nobody listened.
+        const open = new Set(change.requests.map(({ request }) => request));
+        for (const waiter of waiters) if (!open.has(waiter.request)) waiter.wake();
+        break;
       }
-      // What is not listed is not open any more: it changed while nobody listened.
-      const open = new Set(state.requests.map((change) => change.request));
-      for (const waiter of waiters) if (!open.has(waiter.request)) waiter.wake();
-    } else if (event === "request") {
-      const change = z.parse(streamEventSchemas.request, value);
-      onRequest?.(change);
-      wake(change.request, change.version);
-    } else {
-      onHead?.(z.parse(streamEventSchemas.roster, value));
+      case "request":
+        wake(change.request, change.version);
+        break;
+      case "roster":
+        onHead?.({ seq: change.seq, hash: change.hash });
+        break;
     }
   }
 

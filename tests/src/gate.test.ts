@@ -384,3 +384,74 @@ describe("evidence and operations", () => {
     });
   });
 });
+
+describe("lifetime", () => {
+  test("double-execution: what a check allowed runs once", async () => {
+    const { guard } = await kit({ policy });
+    const ready = await guard.check({ tool: "lookup", args: {} });
+    if (ready.status !== "ready") throw new Error(ready.status);
+    let runs = 0;
+    await ready.run(() => ++runs);
+    await expect(ready.run(() => ++runs)).rejects.toMatchObject({ code: "already_executed" });
+    expect(runs).toBe(1);
+  });
+
+  test("close ends waits, lets running tools end and records them", async () => {
+    const { guard, approver, evidence, bench } = await kit({ policy });
+    approver.expect("refund").ignore();
+    const waiting = guard.run({ tool: "refund", args: {} }, () => "ran");
+    waiting.catch(() => {});
+    const started = Promise.withResolvers<void>();
+    const finish = Promise.withResolvers<string>();
+    const running = guard.run({ tool: "lookup", args: {} }, () => {
+      started.resolve();
+      return finish.promise;
+    });
+    await started.promise;
+    const closed = guard.close();
+    await expect(waiting).rejects.toMatchObject({ code: "wait_timeout" });
+    finish.resolve("found");
+    expect(await running).toBe("found");
+    await closed;
+    await expect(guard.run({ tool: "lookup", args: {} }, () => "ran")).rejects.toMatchObject({
+      code: "configuration",
+    });
+    const report = await verifyChain(evidence.lines, { roster: bench.owner.roster(), checkpoint: null });
+    expect(report.problems).toEqual([]);
+    expect(evidence.lines.filter((line) => line.includes("TOOL_RESULT"))).toHaveLength(1);
+  });
+
+  test("onPending is called once for a request, however often it is checked", async () => {
+    const pending: string[] = [];
+    const decided: string[] = [];
+    const { guard, approver } = await kit({
+      onPending: ({ request }) => {
+        pending.push(request);
+      },
+      onDecided: ({ outcome }) => {
+        decided.push(outcome);
+      },
+    });
+    const held = approver.expect("refund").hold();
+    const action = { tool: "refund", args: {}, session: "s" };
+    for (let i = 0; i < 3; i++) await guard.check(action, { key: "k" });
+    await held.approve();
+    expect(await guard.run(action, () => "ran", { key: "k" })).toBe("ran");
+    expect(pending).toHaveLength(1);
+    expect(decided).toEqual(["approved"]);
+  });
+
+  test("a reader that stops in the middle of a stream leaves a run that is recorded", async () => {
+    const { guard, evidence, bench } = await kit({ policy });
+    for await (const value of guard.runStream({ tool: "lookup", args: {} }, async function* () {
+      yield 1;
+      yield 2;
+    })) {
+      if (value === 1) break;
+    }
+    await guard.close();
+    const report = await verifyChain(evidence.lines, { roster: bench.owner.roster(), checkpoint: null });
+    expect(report.problems).toEqual([]);
+    expect(evidence.lines.filter((line) => line.includes("TOOL_RESULT"))).toHaveLength(1);
+  });
+});

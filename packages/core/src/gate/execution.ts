@@ -12,7 +12,13 @@ import { outcomeOf } from "../approval/outcome.ts";
 import { base64url, randomBytes } from "../crypto/encoding.ts";
 import { digestOf } from "../crypto/hash.ts";
 import { type Signed, signObject, verifySigned } from "../crypto/signed.ts";
-import { AlreadyExecutedError, InProgressError, isGuardError, VerificationError } from "../errors.ts";
+import {
+  AlreadyExecutedError,
+  InProgressError,
+  isGuardError,
+  UnknownStateError,
+  VerificationError,
+} from "../errors.ts";
 import { consumedSchema, requestViewSchema } from "../relay/api.ts";
 import { type Ask, type Asked, termsOf } from "./ask.ts";
 import { type Context, requireActive } from "./context.ts";
@@ -103,11 +109,19 @@ export async function start(context: Context, grant: Grant): Promise<Started> {
     resultDigest: string | null,
     error: string | null,
   ): Promise<void> {
-    chain.append({
-      type: "TOOL_RESULT",
-      session: prepared.session,
-      payload: { ...common, execution_id: execution.executionId, status, result_digest: resultDigest, error },
-    });
+    const payload = {
+      ...common,
+      execution_id: execution.executionId,
+      status,
+      result_digest: resultDigest,
+      error,
+    };
+    try {
+      chain.append({ type: "TOOL_RESULT", session: prepared.session, payload });
+    } catch (cause) {
+      const message = `${prepared.action.tool} ran, but how it ended could not be recorded. Do not run it again unseen.`;
+      throw new UnknownStateError(message, { request: request ?? undefined, cause });
+    }
     if (used !== null) await report(context, used.attempt, grant as Grant & { kind: "approved" }, status);
   }
   return {

@@ -7,19 +7,26 @@
  * error that says why; what ran is exactly what policy allowed or people approved, once.
  */
 import type { Cancel } from "../approval/acts.ts";
-import type { Header } from "../approval/request.ts";
 import { signObject } from "../crypto/signed.ts";
-import { ConfigurationError, type GuardError, isGuardError, WaitTimeoutError } from "../errors.ts";
+import {
+  AlreadyExecutedError,
+  ConfigurationError,
+  type GuardError,
+  isGuardError,
+  WaitTimeoutError,
+} from "../errors.ts";
 import { requestViewSchema } from "../relay/api.ts";
-import { type Ask, type Asked, ask, type Mode } from "./ask.ts";
+import { approve, type Latest } from "./approve.ts";
+import type { Asked } from "./ask.ts";
 import { type Context, identify } from "./context.ts";
-import { type Grant, reconsider, type Started, start } from "./execution.ts";
+import { type Grant, type Started, start } from "./execution.ts";
 import { openGuard } from "./open.ts";
 import { checkOptions, type GuardOptions } from "./options.ts";
-import { anew, type Ordinals, type Prepared, prepare, take } from "./prepare.ts";
-import { decide, propose } from "./propose.ts";
+import { type Ordinals, type Prepared, prepare, take } from "./prepare.ts";
+import { propose } from "./propose.ts";
 import { type Protected, type ProtectOptions, protectedInput } from "./protect.ts";
-import { type Settled, settle } from "./settle.ts";
+import { Recent } from "./recent.ts";
+import { settle } from "./settle.ts";
 import type { ActionInput, Check, CheckOptions, Execute, Execution, RunOptions } from "./types.ts";
 import { waitFor } from "./wait.ts";
 
@@ -48,14 +55,11 @@ export interface Guard extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** The call that a pass is about by now. */
-type Latest = { prepared: Prepared };
-
 /** @throws ConfigurationError where an option or a rule is not usable. Nothing is contacted yet. */
 export function createGuard(options: GuardOptions = {}): Guard {
   checkOptions(options);
   const opener = openGuard(options);
-  const ordinals: Ordinals = new Map();
+  const ordinals: Ordinals = new Recent(100_000);
   const closing = new AbortController();
   const running = new Set<Promise<unknown>>();
   let opened: Promise<Context> | null = null;
@@ -122,10 +126,20 @@ export function createGuard(options: GuardOptions = {}): Guard {
     };
   }
 
-  const run = async <R>(input: ActionInput, execute: Execute<R>, options: RunOptions = {}): Promise<R> => {
-    const started = await admit(input, options);
-    return perform(started, execute);
-  };
+  /** A tool that runs is waited for by `close`, so that what came out is recorded. */
+  function performed<R>(started: Started, execute: Execute<R>): Promise<R> {
+    const work = perform(started, execute);
+    const ended = work.then(
+      () => {},
+      () => {}, // The caller gets the error.
+    );
+    running.add(ended);
+    void ended.finally(() => running.delete(ended));
+    return work;
+  }
+
+  const run = async <R>(input: ActionInput, execute: Execute<R>, options: RunOptions = {}): Promise<R> =>
+    performed(await admit(input, options), execute);
 
   /** Everything before the tool: to a started execution, or an error. */
   function admit(input: ActionInput, options: RunOptions): Promise<Started> {
@@ -134,7 +148,7 @@ export function createGuard(options: GuardOptions = {}): Guard {
       // A call that is under way is always made to its end: what was asked has to be known.
       if (signal.aborted)
         throw new WaitTimeoutError("The caller stopped before anything was asked.", { cause: signal.reason });
-      const grant = await granted(c, latest, "wait", async (asked) =>
+      const grant = await approve(c, latest, "wait", async (asked) =>
         waitFor(c, asked, { signal, ...(options.timeout === undefined ? {} : { timeout: options.timeout }) }),
       );
       if (grant === null) throw new TypeError("A wait ended without an outcome.");
@@ -150,7 +164,7 @@ export function createGuard(options: GuardOptions = {}): Guard {
       let asked: Asked | null = null;
       try {
         const grant = await pass(input, key, async (c, latest) => {
-          const result = await granted(c, latest, mode, async (request) => {
+          const result = await approve(c, latest, mode, async (request) => {
             asked = request;
             return settle(c, request, request.view);
           });
@@ -160,9 +174,13 @@ export function createGuard(options: GuardOptions = {}): Guard {
           const { header } = asked as unknown as Asked;
           return { status: "pending", requestId: header.request, expiresAt: header.expiresAt };
         }
+        let used = false;
         return {
           status: "ready",
           run: async (execute) => {
+            if (used)
+              throw new AlreadyExecutedError("This check has been run already. Check again for another run.");
+            used = true;
             let started: Started;
             try {
               started = await begin(grant.c, grant.grant);
@@ -170,7 +188,7 @@ export function createGuard(options: GuardOptions = {}): Guard {
               if (isGuardError(error)) refused(grant.c, grant.grant.prepared, error);
               throw error;
             }
-            return perform(started, execute);
+            return performed(started, execute);
           },
         };
       } catch (error) {
@@ -237,7 +255,8 @@ export function createGuard(options: GuardOptions = {}): Guard {
       closing.abort();
       if (!c) return;
       c.watcher.close();
-      await Promise.all(running);
+      // What ends signs the chain's head, which is one more thing to wait for.
+      while (running.size > 0) await Promise.all(running);
       await c.chain.close();
     },
 
@@ -257,59 +276,4 @@ async function perform<R>(started: Started, execute: Execute<R>): Promise<R> {
   }
   await started.succeeded(result);
   return result;
-}
-
-/**
- * Identify, decide and approve: to a grant, or null where `settleOn` says that nobody has answered yet.
- * Asks anew as often as edits or changed terms demand it, within reason.
- */
-async function granted(
-  c: Context,
-  latest: Latest,
-  mode: Mode,
-  settleOn: (asked: Asked) => Promise<Settled>,
-): Promise<{ grant: Grant } | null> {
-  await identify(c);
-  let decision = decide(c, latest.prepared);
-  if (decision.outcome === "allow") {
-    if (decision.relay) await c.follower.sync();
-    return { grant: { kind: "allowed", prepared: latest.prepared } };
-  }
-  let previous: Header | null = null;
-  for (let round = 0; round < 10; round++) {
-    const asked: Asked = await ask(c, latest.prepared, { decision: decision as Ask, mode, previous });
-    latest.prepared = asked.prepared;
-    tellPending(c, asked);
-    const settled = await settleOn(asked);
-    if (settled.status === "pending") return null;
-    if (settled.status === "approved") {
-      const { prepared, askAnew } = reconsider(c, asked, settled);
-      if (askAnew === null) return { grant: { kind: "approved", prepared, asked, approved: settled } };
-    }
-    previous = asked.header;
-    latest.prepared = anew(asked.prepared, settled.args, c.app, c.agent);
-    propose(c, latest.prepared);
-    const again = decide(c, latest.prepared);
-    // Where policy would let the edited action pass by itself it is asked all the same: only a request can be
-    // consumed, and without that a restart would run it twice.
-    if (again.outcome === "ask") decision = again;
-  }
-  throw new ConfigurationError("An action was asked anew ten times without an end. Look at the policy.");
-}
-
-function tellPending(c: Context, asked: Asked): void {
-  const { header, paper, prepared, joined } = asked;
-  if (asked.view.state !== "pending") return;
-  c.notifyPending({
-    request: header.request,
-    tool: prepared.action.tool,
-    args: prepared.action.args,
-    approvers: header.terms.approvers,
-    quorum: header.terms.quorum,
-    reasons: paper.policy.reasons,
-    expiresAt: header.expiresAt,
-    session: prepared.session,
-    callId: prepared.callId,
-    joined,
-  });
 }

@@ -18,6 +18,7 @@ import { createWatcher } from "../relay/watcher.ts";
 import { normaliseIdentity } from "../roster/identity.ts";
 import type { Context } from "./context.ts";
 import type { GuardOptions } from "./options.ts";
+import { Recent } from "./recent.ts";
 import type { Logger } from "./types.ts";
 
 const minute = 60_000;
@@ -103,6 +104,7 @@ export function openGuard(options: GuardOptions): () => Promise<Context> {
           .then(hook)
           .catch((error: unknown) => logger.error({ error: String(error) }, `${name} threw`));
       };
+    const told = new Recent<true>(10_000);
     return {
       app,
       agent,
@@ -120,7 +122,12 @@ export function openGuard(options: GuardOptions): () => Promise<Context> {
       capture: options.capture ?? "digest",
       logger,
       now,
-      notifyPending: notify(options.onPending, "onPending"),
+      notifyPending(event) {
+        // Once for each request, however often a suspended run checks it.
+        if (told.get(event.request)) return;
+        told.set(event.request, true);
+        notify(options.onPending, "onPending")(event);
+      },
       notifyDecided: notify(options.onDecided, "onDecided"),
     };
   };

@@ -12,6 +12,7 @@ import { base64url, randomBytes } from "../crypto/encoding.ts";
 import { digestOf } from "../crypto/hash.ts";
 import { ValidationError } from "../errors.ts";
 import { normaliseIdentity } from "../roster/identity.ts";
+import type { Recent } from "./recent.ts";
 import type { ActionInput } from "./types.ts";
 
 /** One pass through the gate. */
@@ -31,7 +32,7 @@ export interface Prepared {
 }
 
 /** Counts equal calls of one session, in the order in which they come. */
-export type Ordinals = Map<string, number>;
+export type Ordinals = Recent<number>;
 
 /** What a caller handed over, as it was at the moment of the call. */
 export interface Taken {

@@ -10,6 +10,8 @@ import { streamChanges } from "./changes.ts";
 import type { RelayClient } from "./client.ts";
 
 const holdSeconds = 55;
+/** Longer than any read of a request takes, in milliseconds. */
+const keptFor = 120_000;
 
 export interface Watcher {
   /** Resolves once the relay may know more of `request` than `version`. Rejects only when `signal` aborts. */
@@ -34,12 +36,18 @@ interface Waiter {
 export function createWatcher(options: WatcherOptions): Watcher {
   const { client, onHead, onStreamError } = options;
   const waiters = new Set<Waiter>();
-  // What the stream said last: a change between a caller's read and its waiting must not be lost.
-  const seen = new Map<string, number>();
+  // What the stream said lately: a change between a caller's read and its waiting must not be lost.
+  const seen = new Map<string, { readonly version: number; readonly at: number }>();
   let running: AbortController | null = null;
 
   function wake(request: string, version: number): void {
-    seen.set(request, version);
+    const now = performance.now();
+    for (const [id, { at }] of seen) {
+      if (now - at < keptFor) break;
+      seen.delete(id);
+    }
+    seen.delete(request);
+    seen.set(request, { version, at: now });
     for (const waiter of waiters) if (waiter.request === request && version > waiter.version) waiter.wake();
   }
 
@@ -108,7 +116,7 @@ export function createWatcher(options: WatcherOptions): Watcher {
   return {
     async changed(request, version, signal) {
       signal.throwIfAborted();
-      if ((seen.get(request) ?? -1) > version) return;
+      if ((seen.get(request)?.version ?? -1) > version) return;
       const { promise, resolve, reject } = Promise.withResolvers<void>();
       const waiter: Waiter = { request, version, wake: resolve };
       const abort = () => reject(signal.reason);

@@ -19,7 +19,7 @@ export interface Expectation {
   /** Approves other arguments. */
   edit(args: Json, options?: AnswerOptions & { reason?: string }): void;
   /** Never answers: the caller's wait times out, or the request expires. */
-  ignore(): void;
+  ignore(): Pick<Held, "arrived">;
   /** Leaves the answer to the test. */
   hold(): Held;
 }
@@ -106,7 +106,10 @@ export function scriptedApprover(devices: Devices): Approver & { see(opened: Ope
         approve: (options = {}) => choose({ decision: "approve", ...options }),
         reject: (reason, options = {}) => choose({ decision: "reject", reason: reason ?? null, ...options }),
         edit: (edited, options = {}) => choose({ decision: "approve", args: edited, ...options }),
-        ignore: () => choose("ignore"),
+        ignore() {
+          choose("ignore");
+          return { arrived: step.arrived.promise };
+        },
         hold() {
           choose("hold");
           return held(step);

@@ -44,15 +44,18 @@ test("an expectation needs one answer", async () => {
   expect(() => expectation.approve()).toThrow("two answers");
 });
 
-test("a held request is answered when the test wants; one that is ignored times out", async () => {
+test("a held request is answered when the test wants; one that is ignored waits until its caller stops", async () => {
   const { approver, guard, refund } = await kit();
   const held = approver.expect("refund").hold();
   const running = refund({ amount: 3 });
   expect((await held.arrived).args).toEqual({ amount: 3 });
   await held.edit({ amount: 2 });
   expect(await running).toBe(2);
-  approver.expect("refund").ignore();
-  const late = guard.run({ tool: "refund", args: {} }, () => "ran", { timeout: 30 });
+  const { arrived } = approver.expect("refund").ignore();
+  const stop = new AbortController();
+  const late = guard.run({ tool: "refund", args: {} }, () => "ran", { signal: stop.signal });
+  await arrived;
+  stop.abort();
   await expect(late).rejects.toMatchObject({ code: "wait_timeout" });
   approver.done();
 });

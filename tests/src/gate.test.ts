@@ -1,17 +1,41 @@
 // The gate over the real relay in memory: binding of approval to execution, people and time.
-import { createGuard, type GuardOptions, memoryEvidence, type Rule, verifyChain } from "@guard/core";
+import {
+  createGuard,
+  type GuardOptions,
+  type MemoryEvidence,
+  memoryEvidence,
+  type Owner,
+  type Rule,
+  verifyChain,
+} from "@guard/core";
 import { testGuard } from "@guard/testing";
 import { afterEach, describe, expect, test } from "vitest";
 import * as z from "zod";
 
 const open: { close(): Promise<void> }[] = [];
+const chains: { evidence: MemoryEvidence; owner: Owner }[] = [];
+// Whatever a test did, and however it ended: every chain that a guard wrote verifies offline.
 afterEach(async () => {
   for (const each of open.splice(0)) await each.close();
+  for (const { evidence, owner } of chains.splice(0)) {
+    if (evidence.lines.length === 0) continue;
+    const report = await verifyChain(evidence.lines, { roster: owner.roster(), checkpoint: null });
+    expect(report.problems).toEqual([]);
+  }
 });
 async function kit(options: Parameters<typeof testGuard>[0] = {}) {
   const made = await testGuard(options);
   open.push(made);
-  return made;
+  const { owner } = made.bench;
+  chains.push({ evidence: made.evidence, owner });
+  return {
+    ...made,
+    another(more: Parameters<typeof made.another>[0] = {}) {
+      const evidence = memoryEvidence();
+      chains.push({ evidence, owner });
+      return made.another({ evidence, ...more });
+    },
+  };
 }
 const RefundArgs = z.strictObject({ amount: z.number().max(1000) });
 const policy: Rule[] = [

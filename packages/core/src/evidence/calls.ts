@@ -49,6 +49,8 @@ interface Call {
   readonly tool: string;
   readonly actionDigest: string;
   policy?: Payloads["POLICY_DECISION"]["outcome"];
+  /** The newest header of this call: others may ask for the same request at the same time. */
+  header?: Header;
   decided?: DecidedPayload;
   allowed?: { readonly request: string | null; readonly effective: string };
   denied?: true;
@@ -58,7 +60,6 @@ interface Call {
 
 interface Asked {
   readonly report: RequestReport;
-  header: Header | null;
   allowed: boolean;
 }
 
@@ -101,11 +102,15 @@ export function followCalls(rosters: Rosters | null): Calls {
     return asked.get(request) ?? refuse(`request ${request} was never asked`);
   }
 
+  function headerOf({ header }: Call, request: string): Header {
+    return header?.request === request ? header : refuse("no header of this request is in the chain");
+  }
+
   function ask(request: string, call: Call): Asked {
     let entry = asked.get(request);
     if (!entry) {
       const report: RequestReport = { request, tool: call.tool, outcome: "pending", by: [], executed: false };
-      entry = { report, header: null, allowed: false };
+      entry = { report, allowed: false };
       asked.set(request, entry);
       requests.push(report);
     }
@@ -115,19 +120,19 @@ export function followCalls(rosters: Rosters | null): Calls {
   async function requested({ call: id, request, header: signed }: RequestedPayload, rosters: Rosters) {
     const call = callOf(id);
     const header = readSigned(headerSchema as z.ZodMiniType<Header>, "guard/v1/request", signed);
-    const entry = ask(request, call);
+    ask(request, call);
     if (header.request !== request) refuse("the header is another request's");
     if (header.app !== rosters.app || header.agent !== rosters.agent) refuse("the header is another agent's");
     if (header.actionDigest !== call.actionDigest)
       refuse("the header asks for another action than was proposed");
     if (!(await verifySigned(rosters.key, signed))) refuse("the header is not signed by the agent");
-    entry.header = header;
+    call.header = header;
   }
 
   async function decided(payload: DecidedPayload, time: number, rosters: Rosters) {
     const call = callOf(payload.call);
     const entry = askedOf(payload.request);
-    const header = entry.header ?? refuse("no header of this request is in the chain");
+    const header = headerOf(call, payload.request);
     // A decision names no head: it is counted by what its statements knew, and again by the consume's head.
     const roster = rosters.newest(payload.statements);
     const outcome = outcomeOf(header, roster, await verifyAnswers(header, roster, payload.statements), time);
@@ -145,7 +150,7 @@ export function followCalls(rosters: Rosters | null): Calls {
     if (!agent || agent.revoked || agent.suspended) refuse("the agent was suspended or revoked");
     if (request === null) return;
     const entry = askedOf(request);
-    const header = entry.header ?? refuse("no header of this request is in the chain");
+    const header = headerOf(callOf(payload.call), request);
     if (!payload.consume || !payload.receipt) return refuse("an approved call has a consume and a receipt");
     const consume = readConsume(payload.consume);
     if (!(await verifySigned(rosters.key, payload.consume))) refuse("the consume is not signed by the agent");
@@ -225,7 +230,9 @@ export function followCalls(rosters: Rosters | null): Calls {
       },
       TOOL_CALL_DENIED(payload) {
         counts.denied++;
-        callOf(payload.call).denied = true;
+        const call = callOf(payload.call);
+        call.denied = true;
+        delete call.header;
       },
       TOOL_CALL_EXECUTED(payload) {
         const call = callOf(payload.call);
@@ -241,7 +248,7 @@ export function followCalls(rosters: Rosters | null): Calls {
         if (again) refuse("the call ran twice");
         if (call.allowed.request !== payload.request) refuse("another request was allowed");
         if (call.allowed.effective !== payload.effective) refuse("another action was allowed");
-        if (entry) entry.header = null;
+        delete call.header;
         delete call.decided;
       },
       TOOL_RESULT(payload) {

@@ -224,7 +224,7 @@ export function createGuard(options: GuardOptions = {}): Guard {
       options: ProtectOptions<A> = {},
     ): Protected<A, R> {
       const input = protectedInput(tool, options);
-      return (args, call = {}) => {
+      return async (args, call = {}): Promise<Awaited<R>> => {
         const { session: _session, callId: _callId, requester: _requester, ...runOptions } = call;
         return run<Awaited<R>>(
           input(args, call),

@@ -46,6 +46,8 @@ export interface Taken {
  * gate waits for anything changes nothing (toctou-args).
  */
 export function take(input: ActionInput): Taken {
+  // Awaited later, or never where something else fails first: a rejection must not end the process.
+  if (input.schema instanceof Promise) input.schema.catch(() => {});
   if (typeof input.tool !== "string" || input.tool.length === 0 || input.tool.length > 200) {
     throw new ValidationError("An action needs the name of its tool (1 to 200 characters).");
   }

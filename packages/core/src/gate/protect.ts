@@ -1,7 +1,8 @@
 /** `guard.protect`: any function behind the gate, with its types. */
 import type { Json } from "../action/canonical.ts";
+import { snapshot } from "../action/snapshot.ts";
 import type { Facts } from "../approval/request.ts";
-import { ConfigurationError } from "../errors.ts";
+import { ConfigurationError, ValidationError } from "../errors.ts";
 import type { ActionInput, RunOptions } from "./types.ts";
 
 /** The part of Standard Schema (standardschema.dev, version 1) that is used: zod, valibot, arktype have it. */
@@ -51,20 +52,32 @@ export function protectedInput<A>(
     );
   }
   const { schema, facts, inputSchema, description = null } = options;
-  return (args, call) => {
+  return (given, call) => {
+    // Facts and tool get one reading of the arguments: what policy judges is what runs (toctou-args).
+    const args = snapshot(given ?? {});
     const session = call.session ?? options.session;
     const requester = call.requester ?? options.requester;
     return {
       tool,
       args,
       ...(inputSchema === undefined ? {} : { schema: { name: tool, description, inputSchema } }),
-      ...(facts === undefined ? {} : { facts: typeof facts === "function" ? facts(args) : facts }),
+      ...(facts === undefined
+        ? {}
+        : { facts: typeof facts === "function" ? factsOf(tool, facts(args as A)) : facts }),
       ...(session === undefined ? {} : { session }),
       ...(call.callId === undefined ? {} : { callId: call.callId }),
       ...(requester === undefined ? {} : { requester }),
       ...(schema === undefined ? {} : { validate: (edited: Json) => validated(schema, edited) }),
     };
   };
+}
+
+function factsOf(tool: string, facts: Facts): Facts {
+  if (!(facts instanceof Promise)) return facts;
+  facts.catch(() => {}); // Nobody awaits it: the call ends here.
+  throw new ValidationError(
+    `The facts about ${tool} have to be known at once: give a function that is not async.`,
+  );
 }
 
 async function validated<A>(schema: StandardSchema<A>, value: Json): Promise<unknown> {

@@ -38,8 +38,12 @@ export async function waitFor(
       if (stop.signal.aborted) throw stopped(asked, options.signal);
       const left = header.expiresAt + expiryGrace - context.now();
       await change(context, header.request, view.version, { left, stop: stop.signal });
+      if (stop.signal.aborted) throw stopped(asked, options.signal);
       const newer = await read(context, header.request);
-      if (newer) backoff.reset();
+      // Whoever stopped meanwhile expects that nothing runs, whatever the answer is by now.
+      if (stop.signal.aborted) throw stopped(asked, options.signal);
+      // Woken for nothing: a relay whose stream is ahead of its requests, or one that lies.
+      if (newer && newer.version > view.version) backoff.reset();
       else await backoff.pause(stop.signal);
       view = newer ?? view;
     }

@@ -30,6 +30,7 @@ export function newBackoff(): Backoff {
 /** Resolves after `ms`, or at once when `signal` aborts. */
 export function pauseFor(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
     const timer = setTimeout(done, ms);
     function done() {
       clearTimeout(timer);

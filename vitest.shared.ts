@@ -11,5 +11,5 @@ export const unit = (name: string): UserProjectConfigExport =>
         externalConditions: ["@guard/source"],
       },
     },
-    test: { name, include: ["src/**/*.test.ts", "src/**/*.test.tsx"] },
+    test: { name, include: ["src/**/*.test.ts"], testTimeout: 20_000 },
   });

@@ -227,7 +227,7 @@ for (const [name, outage] of Object.entries(outages)) {
       const { approver, ran, run } = await lied(
         async ({ path, method }) => (method === "POST" && path.endsWith(where) ? outage() : undefined),
         {
-          requestTimeout: 200,
+          requestTimeout: 1_000,
         },
       );
       if (where === "/consume") approver.expect("refund").approve();

@@ -135,3 +135,31 @@ test("double-execution: what a check found ready runs once, allowed or approved"
   expect(runs).toBe(1);
   expect(ends[1]).toMatchObject({ status: "rejected", reason: { code: "already_executed" } });
 });
+
+test("fail-open-outage: a log or a result that throws changes nothing about a run", async () => {
+  const { another, bench } = await kit();
+  expect(() => another({ logger: {} as never })).toThrow(expect.objectContaining({ code: "configuration" }));
+  expect(() => another({ ledger: {} as never })).toThrow(expect.objectContaining({ code: "configuration" }));
+  const guard = another({ fetch: bench.fetch, policy: [{ tool: "lookup", then: "allow" }] });
+  const result = Object.defineProperty({}, "lazy", {
+    enumerable: true,
+    get: () => {
+      throw new Error("not now");
+    },
+  });
+  expect(await guard.run({ tool: "lookup", args: {} }, () => result)).toBe(result);
+  const odd = Object.assign(new Error("odd"), { name: Symbol("odd") as never });
+  await expect(guard.run({ tool: "lookup", args: {} }, () => Promise.reject(odd))).rejects.toBe(odd);
+});
+
+test("a call that comes with close() is refused and leaves nothing open", async () => {
+  const evidence = memoryEvidence();
+  const { another } = await kit({ policy: [{ tool: "lookup", then: "allow" }] });
+  const guard = another({ evidence });
+  const closed = guard.close();
+  await expect(guard.run({ tool: "lookup", args: {} }, () => "ran")).rejects.toMatchObject({
+    code: "configuration",
+  });
+  await closed;
+  expect(evidence.lines).toEqual([]);
+});

@@ -128,7 +128,7 @@ export async function start(context: Context, grant: Grant): Promise<Started> {
     execution,
     succeeded: (result) => finish("ok", saltedDigest(prepared, result), null),
     // An error's text may hold arguments: only its name is recorded.
-    failed: (error) => finish("error", null, error instanceof Error ? error.name : typeof error),
+    failed: (error) => finish("error", null, nameOf(error)),
   };
 }
 
@@ -217,14 +217,19 @@ async function report(
   }
 }
 
+function nameOf(error: unknown): string {
+  if (!(error instanceof Error)) return typeof error;
+  return typeof error.name === "string" ? error.name.slice(0, 100).toWellFormed() : "Error";
+}
+
 /** Digest of a result under the action's salt, or null where the result is not JSON or too large for it. */
 function saltedDigest(prepared: Prepared, result: unknown): string | null {
   let value: Json;
   try {
     value = result === undefined ? null : snapshot(result);
-  } catch (error) {
-    if (isGuardError(error, "validation")) return null;
-    throw error;
+  } catch {
+    // Not JSON, too large, or a getter of the result's own throws: it ran all the same, and that is recorded.
+    return null;
   }
   return digestOf(canonicalJson({ type: "guard/v1/result", salt: prepared.salt, result: value }));
 }

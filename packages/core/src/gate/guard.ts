@@ -251,8 +251,9 @@ export function createGuard(options: GuardOptions = {}): Guard {
 
     async close() {
       if (closing.signal.aborted) return;
-      const c = await opened?.catch(() => null);
+      // First of all: a call that comes from here on opens nothing that nobody would close.
       closing.abort();
+      const c = await opened?.catch(() => null);
       if (!c) return;
       c.watcher.close();
       // What ends signs the chain's head, which is one more thing to wait for.

@@ -63,6 +63,14 @@ const object = z.custom<object>(
   (value) => typeof value === "object" && value !== null,
   "has to be an object",
 );
+const having = (...methods: string[]) =>
+  z.custom<object>(
+    (value) =>
+      typeof value === "object" &&
+      value !== null &&
+      methods.every((name) => typeof (value as Record<string, unknown>)[name] === "function"),
+    `has to have ${methods.join(", ")}`,
+  );
 const func = z.custom<(...args: never[]) => unknown>(
   (value) => typeof value === "function",
   "has to be a function",
@@ -76,11 +84,11 @@ const schema = z.strictObject({
   expiresIn: z.optional(z.union([z.string(), z.number()])),
   useWithin: z.optional(z.strictObject({ wait: z.optional(positive), suspend: z.optional(positive) })),
   selfApproval: z.optional(z.array(z.string())),
-  evidence: z.optional(object),
+  evidence: z.optional(having("open", "append", "flush", "close")),
   capture: z.optional(z.enum(["digest", "full"])),
   directory: z.optional(z.string().check(z.minLength(1))),
-  rosterStore: z.optional(z.nullable(object)),
-  ledger: z.optional(object),
+  rosterStore: z.optional(z.nullable(having("load", "save"))),
+  ledger: z.optional(having("claim")),
   rosterMaxAge: z.optional(positive),
   executionTimeout: z.optional(z.int().check(z.gte(1000), z.lte(7 * 86_400_000))),
   requestTimeout: z.optional(positive),
@@ -88,7 +96,7 @@ const schema = z.strictObject({
   maxInFlight: z.optional(positive),
   onPending: z.optional(func),
   onDecided: z.optional(func),
-  logger: z.optional(object),
+  logger: z.optional(having("debug", "info", "warn", "error")),
   fetch: z.optional(func),
   now: z.optional(func),
 });

@@ -51,6 +51,10 @@ export function createInbox(options: {
       if (opened.closed === null) found.set(id, { device, identity, opened });
       else {
         found.delete(id);
+        // Nobody else at this terminal can answer it either: it must not come up for them in between.
+        if (opened.state !== "pending") {
+          for (const [other, item] of found) if (item.opened.request === view.request) found.delete(other);
+        }
         if (before && opened.state !== "pending") {
           report(`${opened.tool} ${opened.request.slice(0, 8)} is ${opened.state}.`);
         }

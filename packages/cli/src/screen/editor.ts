@@ -18,7 +18,7 @@ export function editArguments(args: Json): Json | null {
   try {
     for (;;) {
       writeFileSync(file, `${problem}${text}\n`, { mode: 0o600 });
-      const { status, error } = spawnSync(editor, [file], { stdio: "inherit", shell: true });
+      const { status, error } = spawnSync(`${editor} "${file}"`, { stdio: "inherit", shell: true });
       if (error || status !== 0) {
         throw new ConfigurationError(
           `The editor (${editor}) ended with an error. Set EDITOR to one that works.`,

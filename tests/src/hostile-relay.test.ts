@@ -315,3 +315,24 @@ test("an outage while people think only makes the wait longer", async () => {
   await running;
   expect(ran).toHaveLength(1);
 });
+
+test("revoked-device: a revocation that the agent has seen ends approvals that it has in hand", async () => {
+  let consumes = 0;
+  const { approver, bench, lying } = await lied(async ({ path }) => {
+    if (path.endsWith("/consume")) consumes++;
+    return undefined;
+  });
+  const action = { tool: "refund", args: { amount: 1 }, session: "s" };
+  const held = approver.expect("refund").hold();
+  await lying.check(action, { key: "k" });
+  await held.approve();
+  const ready = await lying.check(action, { key: "k" });
+  if (ready.status !== "ready") throw new Error(ready.status);
+  const device = bench.devices.get("alice@example.com")?.profile.device as string;
+  await bench.owner.revoke({ kind: "device", id: device });
+  // Asking for something else is what brings the news.
+  expect(await lying.check({ tool: "other", args: {} })).toMatchObject({ error: { code: "no_device" } });
+  let ran = 0;
+  await expect(ready.run(() => ++ran)).rejects.toMatchObject({ code: "denied" });
+  expect([ran, consumes]).toEqual([0, 0]);
+});

@@ -13,3 +13,11 @@ test("finds a plugin that imports another plugin, and core that imports node: or
   expect(breaches("core", "a.ts", 'import { createRelay } from "@guard/relay";')).toHaveLength(1);
   expect(breaches("core", "a.test.ts", 'import { createRelay } from "@guard/relay";')).toHaveLength(1);
 });
+
+test("sees every way to import, and knows every package", () => {
+  expect(breaches("core", "a.ts", 'const p = import("ai");')).toHaveLength(1);
+  expect(breaches("core", "a.ts", "void import(`node:fs`);")).toHaveLength(1);
+  expect(breaches("core", "a.ts", 'const fs = require("node:fs");')).toHaveLength(1);
+  expect(breaches("core", "a.ts", 'type Fs = typeof import("node:fs");')).toEqual([]);
+  expect(breaches("mcp", "a.ts", 'import { x } from "@guard/core";')).toHaveLength(1);
+});

@@ -35,7 +35,7 @@ export interface GuardErrorOptions extends ErrorOptions {
 export class GuardError extends Error {
   readonly code: GuardErrorCode;
   readonly request: string | undefined;
-  /** Where the relay refused: the code that it gave (`ApiErrorCode`). */
+  /** Where the relay refused: the code that it gave (`ApiErrorCode`); `unreachable` where it was away. */
   relayCode?: string;
 
   constructor(code: GuardErrorCode, message: string, options: GuardErrorOptions = {}) {

@@ -12,7 +12,7 @@ import {
   streamChanges,
 } from "@guard/core";
 
-export type RequestChange = RequestList["requests"][number];
+type RequestChange = RequestList["requests"][number];
 
 /**
  * Yields until `signal` aborts. Outages are waited out, with `onProblem` told about each.

@@ -161,7 +161,7 @@ function wrap<T extends ToolSet>(name: string, tool: AnyTool, options: GuardTool
       args: input,
       schema,
       callId: call.toolCallId,
-      ...(facts ? { facts: facts(input as never) } : {}),
+      ...(facts ? { facts: (args: Json) => facts(args as never) } : {}),
       ...(options.session === undefined ? {} : { session: options.session }),
       ...(options.requester === undefined ? {} : { requester: options.requester }),
       ...(validate ? { validate: async (args: Json) => accepted(await validate(args)) } : {}),

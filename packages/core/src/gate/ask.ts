@@ -63,12 +63,17 @@ export async function ask(
 ): Promise<Asked> {
   const { decision, mode } = options;
   const terms = termsOf(context, decision, prepared);
-  const devices = await recipients(context, terms);
+  let devices = await recipients(context, terms);
   let previous = options.previous;
   for (let attempt = 0; attempt < 4; attempt++) {
     const made = await post(context, prepared, { terms, devices, decision, mode, previous });
-    if (made === null) {
+    if (made === "another round") {
       previous = null; // Another process was faster: look at what it asked.
+      continue;
+    }
+    if (made === "another roster") {
+      await context.follower.sync(); // A device went since the roster was read.
+      devices = await recipients(context, terms);
       continue;
     }
     const { paper, signed: own, view } = made;
@@ -81,7 +86,7 @@ export async function ask(
     previous = header;
   }
   throw new UnavailableError(
-    "Several processes ask for the same action on different terms. Try again, or give each its own key.",
+    "The request could not be placed: several processes ask for the same action on different terms, or its approvers' devices change all the time. Try again.",
   );
 }
 
@@ -110,12 +115,12 @@ interface PostOptions {
   readonly previous: Header | null;
 }
 
-/** Seals and posts one round; null where the relay knows another round than we do. */
+/** Seals and posts one round; says where the relay knows another round, or another roster, than we do. */
 async function post(
   context: Context,
   prepared: Prepared,
   options: PostOptions,
-): Promise<{ paper: Paper; signed: Signed; view: RequestView } | null> {
+): Promise<{ paper: Paper; signed: Signed; view: RequestView } | "another round" | "another roster"> {
   const { app, agent, keys, client, chain, follower, policy } = context;
   const { terms, decision, previous } = options;
   const createdAt = context.now();
@@ -161,7 +166,8 @@ async function post(
     });
     return { paper, signed, view };
   } catch (error) {
-    if (isGuardError(error) && error.relayCode === "round_conflict") return null;
+    if (isGuardError(error) && error.relayCode === "round_conflict") return "another round";
+    if (isGuardError(error) && error.relayCode === "no_device") return "another roster";
     throw error;
   }
 }

@@ -27,19 +27,21 @@ export interface Context {
   readonly capture: "digest" | "full";
   readonly logger: Logger;
   readonly now: () => number;
+  /** Fetches what is new on the roster behind the caller's back, now and then (retry-storm). */
+  refreshRoster(): void;
   notifyPending(event: PendingEvent): void;
   notifyDecided(event: DecidedEvent): void;
 }
 
-/** How old the relay's last word may be before it is asked again in the background. */
-const refreshAfter = 30_000;
+/** How old the relay's last word may be before it is asked again in the background; also between two attempts. */
+export const refreshAfter = 30_000;
 
 /**
  * Stage "identify": this agent, on a roster that is recent enough, with the keys that this process has, and
  * not suspended. @throws DeniedError
  */
 export async function identify(context: Context): Promise<AgentRecord> {
-  const { follower, now, logger } = context;
+  const { follower, now } = context;
   let roster = follower.current();
   const synced = follower.syncedAt();
   if (now() - roster.time > context.rosterMaxAge) {
@@ -47,9 +49,7 @@ export async function identify(context: Context): Promise<AgentRecord> {
     requireFresh(context, roster);
   } else if (synced === null || now() - synced > refreshAfter) {
     // Suspensions arrive without making an allowed call wait for the relay.
-    follower
-      .sync()
-      .catch((error: unknown) => logger.warn({ error: String(error) }, "the roster could not be refreshed"));
+    context.refreshRoster();
   }
   return requireActive(context, follower.current());
 }

@@ -14,6 +14,7 @@ import { digestOf } from "../crypto/hash.ts";
 import { type Signed, signObject, verifySigned } from "../crypto/signed.ts";
 import {
   AlreadyExecutedError,
+  DeniedError,
   InProgressError,
   isGuardError,
   UnknownStateError,
@@ -21,7 +22,7 @@ import {
 } from "../errors.ts";
 import { consumedSchema, requestViewSchema } from "../relay/api.ts";
 import { type Ask, type Asked, termsOf } from "./ask.ts";
-import { type Context, requireActive } from "./context.ts";
+import { type Context, identify, requireActive } from "./context.ts";
 import { type Prepared, withArgs } from "./prepare.ts";
 import { decide } from "./propose.ts";
 import type { Settled } from "./settle.ts";
@@ -73,7 +74,8 @@ export interface Started {
 export async function start(context: Context, grant: Grant): Promise<Started> {
   const { chain, follower } = context;
   const { prepared } = grant;
-  requireActive(context, follower.current());
+  // Again: a check may have been made hours ago.
+  await identify(context);
   const request = grant.kind === "approved" ? grant.asked.header.request : null;
   const used = grant.kind === "approved" ? await consume(context, grant) : null;
   const args = grant.kind === "approved" ? grant.approved.args : prepared.action.args;
@@ -141,10 +143,8 @@ async function consume(
   const { request } = header;
   if (now() > header.useBy) throw stateError("expired", request);
   if (chain.consumed(request)) throw stateError("completed", request);
+  requireStill(context, grant);
   const attempt = base64url(randomBytes(16));
-  if (ledger && !(await ledger.claim(request, attempt))) {
-    throw new InProgressError("The ledger shows that another process took this action.", { request });
-  }
   const body: Consume = {
     type: "guard/v1/consume",
     app,
@@ -161,8 +161,28 @@ async function consume(
     body: { consume: signed },
   });
   await verifyReceipt(context, body, value.receipt);
+  // After the relay's word, so that a consume which fails for another reason leaves nothing taken.
+  if (ledger && (await ledger.claim(request, attempt)) !== true) {
+    throw new InProgressError("The ledger shows that another process took this action.", { request });
+  }
+  // By the newest roster that the receipt names: a device or agent may have gone in the meantime.
+  requireStill(context, grant);
   requireActive(context, follower.current());
   return { consume: signed, receipt: value.receipt, attempt };
+}
+
+/** Counts again by the roster of now. @throws DeniedError where an approval does not hold any more (revoked-device) */
+function requireStill({ follower, now }: Context, grant: Grant & { kind: "approved" }): void {
+  const { approved, asked } = grant;
+  const outcome = outcomeOf(asked.header, follower.current(), approved.statements, now());
+  if (outcome.status === "approved" && outcome.effective === approved.effective) return;
+  throw new DeniedError(
+    "The approval does not hold any more: a person or device was revoked since. Ask again.",
+    {
+      request: asked.header.request,
+      reasons: ["an approver or device was revoked since"],
+    },
+  );
 }
 
 /** @throws VerificationError where the receipt is not a rostered relay's, or for another attempt. */

@@ -22,7 +22,7 @@ import { type Context, identify } from "./context.ts";
 import { type Grant, type Started, start } from "./execution.ts";
 import { openGuard } from "./open.ts";
 import { checkOptions, type GuardOptions } from "./options.ts";
-import { type Ordinals, type Prepared, prepare, take } from "./prepare.ts";
+import { type Ordinals, type Prepared, prepare, type Taken, take } from "./prepare.ts";
 import { propose } from "./propose.ts";
 import { type Protected, type ProtectOptions, protectedInput } from "./protect.ts";
 import { Recent } from "./recent.ts";
@@ -51,7 +51,7 @@ export interface Guard extends AsyncDisposable {
   cancel(request: string): Promise<void>;
   /** Resolves once connection, roster and evidence are usable; fails early where they are not. */
   ready(): Promise<void>;
-  /** Ends waiting, makes the evidence durable and signs its head. */
+  /** Ends waiting, lets running tools end, makes the evidence durable and signs its head. Not to be awaited inside a tool. */
   close(): Promise<void>;
 }
 
@@ -74,12 +74,19 @@ export function createGuard(options: GuardOptions = {}): Guard {
   }
 
   /** Runs one pass, records how it was refused, and signs the chain's head after it. */
-  async function pass<T>(
-    input: ActionInput,
+  function pass<T>(
+    taken: Taken,
     key: string | undefined,
     body: (c: Context, latest: Latest) => Promise<T>,
   ): Promise<T> {
-    const taken = take(input);
+    return tracked(passed(taken, key, body));
+  }
+
+  async function passed<T>(
+    taken: Taken,
+    key: string | undefined,
+    body: (c: Context, latest: Latest) => Promise<T>,
+  ): Promise<T> {
     const c = await context();
     const prepared = await prepare(taken, { keys: c.keys, app: c.app, agent: c.agent, ordinals, key });
     propose(c, prepared);
@@ -98,8 +105,18 @@ export function createGuard(options: GuardOptions = {}): Guard {
     const work = c.chain
       .checkpoint()
       .catch((error: unknown) => c.logger.error({ error: String(error) }, "evidence cannot be recorded"));
-    running.add(work);
-    void work.finally(() => running.delete(work));
+    void tracked(work);
+  }
+
+  /** What `close` waits for, so that it is made to its end and recorded. */
+  function tracked<T>(work: Promise<T>): Promise<T> {
+    const ended = work.then(
+      () => {},
+      () => {}, // The caller gets the error.
+    );
+    running.add(ended);
+    void ended.finally(() => running.delete(ended));
+    return work;
   }
 
   function refused(c: Context, prepared: Prepared, error: GuardError): void {
@@ -118,6 +135,7 @@ export function createGuard(options: GuardOptions = {}): Guard {
 
   /** Starts, and signs the chain's head once the execution has ended. */
   async function begin(c: Context, grant: Grant): Promise<Started> {
+    if (closing.signal.aborted) throw new ConfigurationError("The guard is closed. Make another one.");
     const started = await start(c, grant);
     return {
       execution: started.execution,
@@ -126,25 +144,15 @@ export function createGuard(options: GuardOptions = {}): Guard {
     };
   }
 
-  /** A tool that runs is waited for by `close`, so that what came out is recorded. */
-  function performed<R>(started: Started, execute: Execute<R>): Promise<R> {
-    const work = perform(started, execute);
-    const ended = work.then(
-      () => {},
-      () => {}, // The caller gets the error.
-    );
-    running.add(ended);
-    void ended.finally(() => running.delete(ended));
-    return work;
-  }
-
-  const run = async <R>(input: ActionInput, execute: Execute<R>, options: RunOptions = {}): Promise<R> =>
-    performed(await admit(input, options), execute);
+  const run = async <R>(input: ActionInput, execute: Execute<R>, options: RunOptions = {}): Promise<R> => {
+    const started = await admit(take(input), options);
+    return tracked(perform(started, execute));
+  };
 
   /** Everything before the tool: to a started execution, or an error. */
-  function admit(input: ActionInput, options: RunOptions): Promise<Started> {
+  function admit(taken: Taken, options: RunOptions): Promise<Started> {
     const signal = options.signal ? AbortSignal.any([options.signal, closing.signal]) : closing.signal;
-    return pass(input, options.key, async (c, latest) => {
+    return pass(taken, options.key, async (c, latest) => {
       // A call that is under way is always made to its end: what was asked has to be known.
       if (signal.aborted)
         throw new WaitTimeoutError("The caller stopped before anything was asked.", { cause: signal.reason });
@@ -156,6 +164,31 @@ export function createGuard(options: GuardOptions = {}): Guard {
     });
   }
 
+  async function* stream<T>(
+    taken: Promise<Taken>,
+    execute: (execution: Execution) => AsyncIterable<T>,
+    options: RunOptions,
+  ): AsyncGenerator<T, void, undefined> {
+    const started = await admit(await taken, options);
+    let last: unknown;
+    let ended = false;
+    try {
+      for await (const value of execute(started.execution)) {
+        last = value;
+        yield value;
+      }
+      ended = true;
+    } catch (error) {
+      ended = true;
+      await started.failed(error);
+      throw error;
+    } finally {
+      // Whoever reads may stop in the middle; the tool ran all the same.
+      if (!ended) await started.failed(new Error("stopped by its reader"));
+    }
+    await started.succeeded(last);
+  }
+
   return {
     run,
 
@@ -163,7 +196,7 @@ export function createGuard(options: GuardOptions = {}): Guard {
       const { mode = "suspend", key } = options;
       let asked: Asked | null = null;
       try {
-        const grant = await pass(input, key, async (c, latest) => {
+        const grant = await pass(take(input), key, async (c, latest) => {
           const result = await approve(c, latest, mode, async (request) => {
             asked = request;
             return settle(c, request, request.view);
@@ -183,12 +216,13 @@ export function createGuard(options: GuardOptions = {}): Guard {
             used = true;
             let started: Started;
             try {
-              started = await begin(grant.c, grant.grant);
+              started = await tracked(begin(grant.c, grant.grant));
             } catch (error) {
-              if (isGuardError(error)) refused(grant.c, grant.grant.prepared, error);
+              if (isGuardError(error) && !closing.signal.aborted)
+                refused(grant.c, grant.grant.prepared, error);
               throw error;
             }
-            return performed(started, execute);
+            return tracked(perform(started, execute));
           },
         };
       } catch (error) {
@@ -197,25 +231,11 @@ export function createGuard(options: GuardOptions = {}): Guard {
       }
     },
 
-    async *runStream(input, execute, options = {}) {
-      const started = await admit(input, options);
-      let last: unknown;
-      let ended = false;
-      try {
-        for await (const value of execute(started.execution)) {
-          last = value;
-          yield value;
-        }
-        ended = true;
-      } catch (error) {
-        ended = true;
-        await started.failed(error);
-        throw error;
-      } finally {
-        // Whoever reads may stop in the middle; the tool ran all the same.
-        if (!ended) await started.failed(new Error("stopped by its reader"));
-      }
-      await started.succeeded(last);
+    runStream(input, execute, options = {}) {
+      // Taken at the call, although a generator does nothing before it is read.
+      const taken = (async () => take(input))();
+      taken.catch(() => {}); // Whoever reads gets the error.
+      return stream(taken, execute, options);
     },
 
     protect<A, R>(

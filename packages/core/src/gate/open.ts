@@ -16,7 +16,7 @@ import { followRoster, type RosterStore } from "../relay/follower.ts";
 import { fileRoster } from "../relay/roster-file.ts";
 import { createWatcher } from "../relay/watcher.ts";
 import { normaliseIdentity } from "../roster/identity.ts";
-import type { Context } from "./context.ts";
+import { type Context, refreshAfter } from "./context.ts";
 import type { GuardOptions } from "./options.ts";
 import { Recent } from "./recent.ts";
 import type { Logger } from "./types.ts";
@@ -50,7 +50,7 @@ export function openGuard(options: GuardOptions): () => Promise<Context> {
       "This runtime has no files: give createGuard an evidence store, for instance memoryEvidence().",
     );
   }
-  const logger = options.logger ?? silent;
+  const logger = guardedLogger(options.logger ?? silent);
   const now = options.now ?? Date.now;
   const directory = options.directory ?? ".guard";
 
@@ -77,7 +77,7 @@ export function openGuard(options: GuardOptions): () => Promise<Context> {
     const watcher = createWatcher({
       client,
       onHead: (head) => {
-        if (head.seq <= follower.current().head.seq) return;
+        if (head.seq <= follower.head().seq) return;
         follower
           .sync()
           .catch((error: unknown) =>
@@ -105,6 +105,13 @@ export function openGuard(options: GuardOptions): () => Promise<Context> {
           .catch((error: unknown) => logger.error({ error: String(error) }, `${name} threw`));
       };
     const told = new Recent<true>(10_000);
+    const once = <E extends { request: string }>(kind: string, event: E, then: (event: E) => void) => {
+      const id = `${kind} ${event.request}`;
+      if (told.get(id)) return;
+      told.set(id, true);
+      then(event);
+    };
+    let attemptedAt = Number.NEGATIVE_INFINITY;
     return {
       app,
       agent,
@@ -122,15 +129,32 @@ export function openGuard(options: GuardOptions): () => Promise<Context> {
       capture: options.capture ?? "digest",
       logger,
       now,
-      notifyPending(event) {
-        // Once for each request, however often a suspended run checks it.
-        if (told.get(event.request)) return;
-        told.set(event.request, true);
-        notify(options.onPending, "onPending")(event);
+      refreshRoster() {
+        if (now() - attemptedAt < refreshAfter) return;
+        attemptedAt = now();
+        follower
+          .sync()
+          .catch((error: unknown) =>
+            logger.warn({ error: String(error) }, "the roster could not be refreshed"),
+          );
       },
-      notifyDecided: notify(options.onDecided, "onDecided"),
+      // Once for each request, however often a suspended run checks it.
+      notifyPending: (event) => once("pending", event, notify(options.onPending, "onPending")),
+      notifyDecided: (event) => once("decided", event, notify(options.onDecided, "onDecided")),
     };
   };
+}
+
+/** The application's log cannot change what the gate does, not even by throwing; there is nowhere to tell it. */
+function guardedLogger(logger: Logger): Logger {
+  const guarded = (level: keyof Logger) => (fields: object, message: string) => {
+    try {
+      logger[level](fields, message);
+    } catch {
+      // See above.
+    }
+  };
+  return { debug: guarded("debug"), info: guarded("info"), warn: guarded("warn"), error: guarded("error") };
 }
 
 async function readConnection(options: GuardOptions): Promise<Connection> {

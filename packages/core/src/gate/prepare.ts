@@ -51,7 +51,15 @@ export function take(input: ActionInput): Taken {
   if (typeof input.tool !== "string" || input.tool.length === 0 || input.tool.length > 200) {
     throw new ValidationError("An action needs the name of its tool (1 to 200 characters).");
   }
-  return { input: { ...input }, args: snapshot(input.args ?? {}), facts: readFacts(input.facts) };
+  for (const name of ["session", "callId"] as const) {
+    const value = input[name];
+    if (value != null && (typeof value !== "string" || value.length > 500)) {
+      throw new ValidationError(`An action's ${name} is a text of at most 500 characters.`);
+    }
+  }
+  const args = snapshot(input.args ?? {});
+  const facts = typeof input.facts === "function" ? factsOf(input.tool, input.facts(args)) : input.facts;
+  return { input: { ...input }, args, facts: readFacts(facts) };
 }
 
 export async function prepare(
@@ -112,6 +120,14 @@ function defaultKey(
   const ordinal = ordinals.get(id) ?? 0;
   ordinals.set(id, ordinal + 1);
   return canonicalJson(["args", session, id, ordinal]);
+}
+
+function factsOf(tool: string, facts: Facts): Facts {
+  if (!(facts instanceof Promise)) return facts;
+  facts.catch(() => {}); // Nobody awaits it: the call ends here.
+  throw new ValidationError(
+    `The facts about ${tool} have to be known at once: give a function that is not async.`,
+  );
 }
 
 function readFacts(facts: Facts | undefined): Facts {

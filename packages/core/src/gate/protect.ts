@@ -1,8 +1,7 @@
 /** `guard.protect`: any function behind the gate, with its types. */
 import type { Json } from "../action/canonical.ts";
-import { snapshot } from "../action/snapshot.ts";
 import type { Facts } from "../approval/request.ts";
-import { ConfigurationError, ValidationError } from "../errors.ts";
+import { ConfigurationError } from "../errors.ts";
 import type { ActionInput, RunOptions } from "./types.ts";
 
 /** The part of Standard Schema (standardschema.dev, version 1) that is used: zod, valibot, arktype have it. */
@@ -52,9 +51,7 @@ export function protectedInput<A>(
     );
   }
   const { schema, facts, inputSchema, description = null } = options;
-  return (given, call) => {
-    // Facts and tool get one reading of the arguments: what policy judges is what runs (toctou-args).
-    const args = snapshot(given ?? {});
+  return (args, call) => {
     const session = call.session ?? options.session;
     const requester = call.requester ?? options.requester;
     return {
@@ -63,21 +60,13 @@ export function protectedInput<A>(
       ...(inputSchema === undefined ? {} : { schema: { name: tool, description, inputSchema } }),
       ...(facts === undefined
         ? {}
-        : { facts: typeof facts === "function" ? factsOf(tool, facts(args as A)) : facts }),
+        : { facts: typeof facts === "function" ? (taken: Json) => facts(taken as A) : facts }),
       ...(session === undefined ? {} : { session }),
       ...(call.callId === undefined ? {} : { callId: call.callId }),
       ...(requester === undefined ? {} : { requester }),
       ...(schema === undefined ? {} : { validate: (edited: Json) => validated(schema, edited) }),
     };
   };
-}
-
-function factsOf(tool: string, facts: Facts): Facts {
-  if (!(facts instanceof Promise)) return facts;
-  facts.catch(() => {}); // Nobody awaits it: the call ends here.
-  throw new ValidationError(
-    `The facts about ${tool} have to be known at once: give a function that is not async.`,
-  );
 }
 
 async function validated<A>(schema: StandardSchema<A>, value: Json): Promise<unknown> {

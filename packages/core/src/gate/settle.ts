@@ -153,7 +153,8 @@ async function argsOf(
   effective: string,
 ): Promise<Json> {
   const { paper, header } = asked;
-  if (effective === header.actionDigest) return paper.action.args;
+  // A joined paper was parsed: its arguments are frozen like every snapshot.
+  if (effective === header.actionDigest) return snapshot(paper.action.args);
   for (const [answer, statement] of verified(answers, statements)) {
     if (statement.effective !== effective || statement.decision !== "approve" || answer.reply === null)
       continue;

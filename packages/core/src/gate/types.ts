@@ -18,7 +18,8 @@ export interface ActionInput {
   /** Read once, into a plain JSON snapshot. */
   readonly args: unknown;
   readonly schema?: ToolSchema | null | Promise<ToolSchema | null>;
-  readonly facts?: Facts;
+  /** Or a function of the snapshot, so that what is judged is what runs. */
+  readonly facts?: Facts | ((args: Json) => Facts);
   /** The conversation, ticket or job that this belongs to: restarted, it does not ask twice. */
   readonly session?: string | null;
   /** The framework's id of this call, shown and recorded. */

@@ -33,7 +33,7 @@ export async function waitFor(
     const backoff = newBackoff();
     let view = asked.view;
     for (;;) {
-      const settled = await settle(context, asked, view);
+      const settled = await settle(context, asked, view).catch(pendingWhileAway);
       if (settled.status !== "pending") return settled;
       if (stop.signal.aborted) throw stopped(asked, options.signal);
       const left = header.expiresAt + expiryGrace - context.now();
@@ -51,6 +51,12 @@ export async function waitFor(
     clearTimeout(timer);
     options.signal?.removeEventListener("abort", abort);
   }
+}
+
+/** An outage while statements are verified makes the wait longer, and ends nothing. */
+function pendingWhileAway(error: unknown): Settled {
+  if (isGuardError(error, "unavailable") && error.relayCode === "unreachable") return { status: "pending" };
+  throw error;
 }
 
 function stopped(asked: Asked, signal: AbortSignal | undefined): WaitTimeoutError {

@@ -216,7 +216,11 @@ async function checkedValue<T>(response: Response, schema: z.ZodMiniType<T>, ori
 async function errorOf(error: unknown, origin: string): Promise<GuardError> {
   if (isGuardError(error)) return error;
   if (!(error instanceof HTTPError)) {
-    return new UnavailableError(`The relay at ${origin} cannot be reached. Is it running?`, { cause: error });
+    const away = new UnavailableError(`The relay at ${origin} cannot be reached. Is it running?`, {
+      cause: error,
+    });
+    away.relayCode = "unreachable";
+    return away;
   }
   const { status, headers } = error.response;
   let body: unknown;

@@ -1,5 +1,6 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtemp, readFile, stat, writeFile } from "node:fs/promises";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { get } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -222,8 +223,103 @@ describe("guard dev", () => {
       expect(ended.out + ended.err).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u202e]/);
       expect(ended.err).toContain('"note": "⟨U+001B⟩[31mred⟨U+202E⟩"');
     } finally {
-      const { rm } = await import("node:fs/promises");
       await rm(script, { force: true });
     }
   }, 60_000);
+});
+
+const allowedScript = `
+import { createGuard } from "@guard/core";
+const guard = createGuard({ policy: [{ tool: "lookup", then: "allow" }] });
+console.log(await guard.run({ tool: "lookup", args: { order: 1 } }, () => "found"));
+await guard.close();
+`;
+
+test("chain-tamper: guard verify accepts what an agent wrote, and names the first event that was changed", async () => {
+  const script = join(new URL(".", import.meta.url).pathname, `allowed-${process.pid}.tmp.mjs`);
+  await writeFile(script, allowedScript);
+  try {
+    const ran = await run(["dev", "--", process.execPath, "--conditions=@guard/source", script]);
+    expect(ran).toMatchObject({ code: 0, out: "found\n" });
+  } finally {
+    await rm(script, { force: true });
+  }
+  const { app } = JSON.parse(await readFile(join(directory, ".guard", "dev", "owner.json"), "utf8"));
+  const file = join(directory, ".guard", "evidence", "dev.jsonl");
+  const verify = (root: string, ...more: string[]) =>
+    run(["verify", file, "--root", root, "--home", ".guard/dev", ...more]);
+
+  expect(await verify(app)).toMatchObject({ code: 0, out: expect.stringMatching(/^VALID/) });
+  const { out } = await verify(app, "--json");
+  expect(JSON.parse(out)).toMatchObject({ valid: true, agent: "dev", problems: [] });
+  expect(await verify("A".repeat(43))).toMatchObject({ code: 1, err: expect.stringContaining("root") });
+  await writeFile(
+    file,
+    (await readFile(file, "utf8")).replace('"tool_name":"lookup"', '"tool_name":"looked"'),
+  );
+  const tampered = await verify(app);
+  expect(tampered.code).toBe(1);
+  expect(tampered.out + tampered.err).toMatch(/\b[12]\b/);
+  expect(tampered.out + tampered.err).not.toContain("    at ");
+}, 60_000);
+
+describe("guard serve", () => {
+  test("serves TLS with a certificate, and plaintext on loopback only unless a proxy stands in front", async () => {
+    const pem = (name: string) => join(directory, name);
+    const openssl = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"];
+    execFileSync("openssl", [...openssl, "-keyout", pem("key.pem"), "-out", pem("cert.pem")], {
+      stdio: "ignore",
+    });
+    const tls = guard([
+      "serve",
+      "--port",
+      "0",
+      "--database",
+      "tls/relay.db",
+      "--tls-cert",
+      "cert.pem",
+      "--tls-key",
+      "key.pem",
+    ]);
+    const url = (await tls.until(/Relay at (https:\S+)/))[1] as string;
+    const status = await new Promise((resolve, reject) => {
+      get(`${url}/health`, { rejectUnauthorized: false }, (response) => resolve(response.statusCode)).on(
+        "error",
+        reject,
+      );
+    });
+    expect(status).toBe(200);
+    tls.child.kill("SIGTERM");
+    expect((await tls.ended).code).toBe(0);
+
+    const open = await run(["serve", "--host", "0.0.0.0", "--port", "0", "--database", "open/relay.db"]);
+    expect(open).toMatchObject({ code: 1, err: expect.stringMatching(/TLS|tls/) });
+    const missing = await run([
+      "serve",
+      "--tls-cert",
+      "none.pem",
+      "--tls-key",
+      "none.pem",
+      "--database",
+      "none/relay.db",
+    ]);
+    expect(missing).toMatchObject({ code: 1, err: expect.stringContaining("none.pem") });
+    const proxied = guard([
+      "serve",
+      "--host",
+      "0.0.0.0",
+      "--behind-proxy",
+      "--port",
+      "0",
+      "--database",
+      "proxied/relay.db",
+    ]);
+    await proxied.until(/Relay at http:/);
+    proxied.child.kill("SIGTERM");
+    expect((await proxied.ended).code).toBe(0);
+  }, 60_000);
+
+  test("says its version", async () => {
+    expect((await run(["--version"])).out).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
 });

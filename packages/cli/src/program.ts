@@ -1,4 +1,5 @@
 /** The `guard` command: its subcommands, and how it ends. */
+import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { addDev } from "./commands/dev.ts";
 import { addInbox } from "./commands/inbox.ts";
@@ -15,6 +16,7 @@ export async function runGuard(argv: readonly string[]): Promise<number> {
     .description(
       "Stops an agent before it does something that matters, and asks the person who should decide.",
     )
+    .version(version())
     .option("--home <directory>", "state directory (default: GUARD_HOME, or .guard here)")
     .showHelpAfterError("(guard --help, or guard COMMAND --help, says more)")
     .exitOverride()
@@ -38,6 +40,12 @@ Exit codes: 0 done, 1 refused or failed, 2 used wrongly.`,
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     return exitCodeOf(error);
   }
+}
+
+/** The version of this package: beside the sources as beside what is built of them. */
+function version(): string {
+  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
 }
 
 /** `--home` may stand after the subcommand too, and misuse ends everywhere alike. */

@@ -6,13 +6,10 @@ import {
   isGuardError,
   newBackoff,
   type RelayClient,
-  type RequestList,
   requestListSchema,
   type StreamEvent,
   streamChanges,
 } from "@guard/core";
-
-type RequestChange = RequestList["requests"][number];
 
 /**
  * Yields until `signal` aborts. Outages are waited out, with `onProblem` told about each.

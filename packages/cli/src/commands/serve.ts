@@ -42,29 +42,41 @@ Examples:
       if ((options.tlsCert === undefined) !== (options.tlsKey === undefined)) {
         throw new ConfigurationError("--tls-cert and --tls-key come together.");
       }
+      const { tlsCert, tlsKey } = options;
+      const tls = tlsCert && tlsKey ? { cert: readPem(tlsCert), key: readPem(tlsKey) } : null;
       const given = process.env.GUARD_OPERATOR_TOKEN;
       const operatorToken = given || randomBytes(32).toString("base64url");
       await mkdir(dirname(resolve(options.database)), { recursive: true, mode: 0o700 });
       // Loaded here: the other commands do without the server, and start faster.
       const { createRelay, serveRelay } = await import("@guard/relay");
       const relay = await createRelay({ database: options.database, operatorToken });
-      const { tlsCert, tlsKey } = options;
       const server = await serveRelay(relay, {
         host: options.host,
         port: options.port,
-        ...(tlsCert && tlsKey
-          ? { tls: { cert: readFileSync(tlsCert, "utf8"), key: readFileSync(tlsKey, "utf8") } }
-          : {}),
+        ...(tls ? { tls } : {}),
         ...(options.behindProxy ? { behindProxy: true } : {}),
+      }).catch(async (error: unknown) => {
+        await relay.close();
+        throw error;
+      });
+      // Listened for before anybody is told that the relay is there, and may stop it.
+      const stopped = new Promise<void>((done) => {
+        for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => done());
       });
       print(`Relay at ${server.url}`);
       if (!given) remark(`Operator token, shown this once: ${operatorToken}`);
-      await new Promise<void>((done) => {
-        for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => done());
-      });
+      await stopped;
       await server.close();
       await relay.close();
     });
+}
+
+function readPem(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (cause) {
+    throw new ConfigurationError(`The file ${file} cannot be read. Name a PEM file.`, { cause });
+  }
 }
 
 /** Whoever takes the relay's machine must not find the key that says who may approve. */

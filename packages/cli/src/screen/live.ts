@@ -83,6 +83,14 @@ export function startScreen(options: { inbox: Inbox; autoOpen?: boolean }): Live
     useSyncExternalStore(subscribe, () => version);
     const { stdout } = useStdout();
     useInput((input, key) => {
+      // Keys that were typed fast arrive in one piece; enter in it is still enter.
+      if (/[\r\n]/.test(input) && input.length > 1) {
+        for (const part of input.split(/(\r\n|\r|\n)/).filter((text) => text !== "")) {
+          const enter = /^[\r\n]/.test(part);
+          controller.press({ input: enter ? "" : part, name: enter ? "return" : undefined, ctrl: false });
+        }
+        return;
+      }
       const name: Key["name"] = key.upArrow
         ? "up"
         : key.downArrow

@@ -122,15 +122,11 @@ export {
 export {
   type AdminRecord,
   type AgentRecord,
-  appendEntry,
   appOf,
   type DeviceRecord,
   deviceIdOf,
-  foundRoster,
   type IdentityRecord,
   possessionText,
   type RelayRecord,
-  type Roster,
-  readRoster,
-  signEntry,
-} from "./roster/roster.ts";
+} from "./roster/records.ts";
+export { appendEntry, foundRoster, type Roster, readRoster, signEntry } from "./roster/roster.ts";

@@ -4,7 +4,8 @@ import { digestOf } from "../crypto/hash.ts";
 import { ed25519Signer, type Signer } from "../crypto/signature.ts";
 import { signObject } from "../crypto/signed.ts";
 import { type Change, encryptionKeyLength } from "../roster/entry.ts";
-import { appendEntry, deviceIdOf, foundRoster, type Roster, signEntry } from "../roster/roster.ts";
+import { deviceIdOf } from "../roster/records.ts";
+import { appendEntry, foundRoster, type Roster, signEntry } from "../roster/roster.ts";
 import type { Chain } from "./chain.ts";
 
 export const time = 1_800_000_000_000;

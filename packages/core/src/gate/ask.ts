@@ -15,7 +15,7 @@ import { type Signed, verifySigned } from "../crypto/signed.ts";
 import { DeniedError, isGuardError, NoDeviceError, UnavailableError, VerificationError } from "../errors.ts";
 import type { Decision } from "../policy/policy.ts";
 import { type RequestView, requestViewSchema } from "../relay/api.ts";
-import type { DeviceRecord } from "../roster/roster.ts";
+import type { DeviceRecord } from "../roster/records.ts";
 import type { Context } from "./context.ts";
 import { anew, type Prepared } from "./prepare.ts";
 import { decide, propose } from "./propose.ts";

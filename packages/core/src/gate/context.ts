@@ -6,7 +6,8 @@ import type { Policy } from "../policy/policy.ts";
 import type { RelayClient } from "../relay/client.ts";
 import type { RosterFollower } from "../relay/follower.ts";
 import type { Watcher } from "../relay/watcher.ts";
-import type { AgentRecord, Roster } from "../roster/roster.ts";
+import type { AgentRecord } from "../roster/records.ts";
+import type { Roster } from "../roster/roster.ts";
 import type { Ledger } from "./options.ts";
 import type { DecidedEvent, Logger, PendingEvent } from "./types.ts";
 

@@ -4,8 +4,8 @@ import { canonicalJson } from "../action/canonical.ts";
 import { base64url, utf8 } from "../crypto/encoding.ts";
 import { digestOf } from "../crypto/hash.ts";
 import { ConfigurationError } from "../errors.ts";
+import { appOf } from "../roster/records.ts";
 import { newSigner } from "../roster/roster.fixture.ts";
-import { appOf } from "../roster/roster.ts";
 import { type Connection, checkRelayUrl, formatConnection, parseConnection } from "./connection.ts";
 
 const canaries = ["hunter2-token", "Q0FOQVJZ", "canary-host", "canary-agent"];

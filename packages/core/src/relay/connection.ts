@@ -8,7 +8,7 @@ import { base64url, fromBase64url, fromUtf8, utf8 } from "../crypto/encoding.ts"
 import { type SigningKey, signingKeySchema } from "../crypto/signature.ts";
 import { bytesSchema, digestSchema, type Head, headSchema, readBody } from "../crypto/signed.ts";
 import { ConfigurationError, isGuardError } from "../errors.ts";
-import { appOf } from "../roster/roster.ts";
+import { appOf } from "../roster/records.ts";
 
 export interface Connection {
   /** Base URL of the relay. */

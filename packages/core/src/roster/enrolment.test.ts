@@ -20,8 +20,8 @@ import {
   tokenHash,
   verifyEnrolment,
 } from "./enrolment.ts";
+import { appOf, deviceIdOf } from "./records.ts";
 import { anyEncryptionKey, newSigner, start } from "./roster.fixture.ts";
-import { appOf, deviceIdOf } from "./roster.ts";
 
 let signer: Signer;
 let invitation: Invitation;

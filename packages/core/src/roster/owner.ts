@@ -28,7 +28,8 @@ import {
 } from "./enrolment.ts";
 import { type Change, readEntry, type Target } from "./entry.ts";
 import { normaliseIdentity } from "./identity.ts";
-import { appendEntry, appOf, deviceIdOf, foundRoster, type Roster, signEntry } from "./roster.ts";
+import { appOf, deviceIdOf } from "./records.ts";
+import { appendEntry, foundRoster, type Roster, signEntry } from "./roster.ts";
 
 const empty = z.object({});
 

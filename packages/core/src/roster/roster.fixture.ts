@@ -5,7 +5,8 @@ import { type DecryptionKey, decryptionKey } from "../crypto/hpke.ts";
 import { passkey } from "../crypto/passkey.fixture.ts";
 import { ed25519Signer, type Signer } from "../crypto/signature.ts";
 import type { Change } from "./entry.ts";
-import { appendEntry, deviceIdOf, foundRoster, type Roster, signEntry } from "./roster.ts";
+import { deviceIdOf } from "./records.ts";
+import { appendEntry, foundRoster, type Roster, signEntry } from "./roster.ts";
 
 export const start = 1_800_000_000_000;
 export const newSigner = (): Promise<Signer> => ed25519Signer(randomBytes(32));

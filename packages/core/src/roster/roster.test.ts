@@ -6,17 +6,9 @@ import { type Signer, type SigningKey, verifySignature } from "../crypto/signatu
 import { idOf, type Signed, signObject } from "../crypto/signed.ts";
 import { VerificationError } from "../errors.ts";
 import { type Change, type RosterEntry, readEntry } from "./entry.ts";
+import { appOf, deviceIdOf, possessionText } from "./records.ts";
 import { anyEncryptionKey, type By, growingRoster, newSigner, start, type World } from "./roster.fixture.ts";
-import {
-  appendEntry,
-  appOf,
-  deviceIdOf,
-  foundRoster,
-  possessionText,
-  type Roster,
-  readRoster,
-  signEntry,
-} from "./roster.ts";
+import { appendEntry, foundRoster, type Roster, readRoster, signEntry } from "./roster.ts";
 
 const alice = "alice@example.com";
 const encryptionKey = anyEncryptionKey;

@@ -5,50 +5,23 @@
  * root or an admin of that moment (root and admin entries by the root alone). A roster is immutable: appending
  * returns another one. Nothing that was revoked comes back, and an id means one thing for ever.
  */
-import { canonicalJson } from "../action/canonical.ts";
 import { utf8 } from "../crypto/encoding.ts";
-import { digestOf } from "../crypto/hash.ts";
 import { type Signer, type SigningKey, verifySignature } from "../crypto/signature.ts";
 import { type Head, idOf, type Signed, signObject, verifySigned } from "../crypto/signed.ts";
 import { VerificationError } from "../errors.ts";
-import { type Change, type RosterEntry, readEntry, type Target } from "./entry.ts";
-import { normaliseIdentity, skeleton } from "./identity.ts";
-
-interface Lifetime {
-  /** Sequence number of the entry that made it. */
-  readonly since: number;
-  /** Time of that entry. */
-  readonly enrolledAt: number;
-  /** Who signed that entry: `root` or an admin. */
-  readonly enrolledBy: string;
-  readonly revoked: boolean;
-}
-
-export interface AgentRecord extends Lifetime {
-  readonly agent: string;
-  readonly key: SigningKey;
-  readonly encryptionKey: string;
-  readonly suspended: boolean;
-}
-export interface DeviceRecord extends Lifetime {
-  readonly device: string;
-  readonly identity: string;
-  readonly key: SigningKey;
-  readonly encryptionKey: string;
-  readonly name: string;
-  readonly origin: string;
-}
-export interface RelayRecord extends Lifetime {
-  readonly relay: string;
-  readonly key: SigningKey;
-}
-export interface AdminRecord extends Lifetime {
-  readonly admin: string;
-  readonly key: SigningKey;
-}
-export interface IdentityRecord extends Lifetime {
-  readonly identity: string;
-}
+import { type Change, type RosterEntry, readEntry } from "./entry.ts";
+import {
+  type AdminRecord,
+  type AgentRecord,
+  appOf,
+  type DeviceRecord,
+  type IdentityRecord,
+  type Lifetime,
+  possessionText,
+  type RelayRecord,
+  type State,
+} from "./records.ts";
+import { signerKey, tableOf, whyNot } from "./rules.ts";
 
 /** A roster as of its head. Look-ups return revoked records too, marked as such. */
 export interface Roster {
@@ -72,40 +45,6 @@ export interface Roster {
   relays(): readonly RelayRecord[];
   devices(): readonly DeviceRecord[];
   identities(): readonly IdentityRecord[];
-}
-
-interface State {
-  readonly app: string;
-  readonly rootKey: SigningKey;
-  readonly entries: readonly Signed[];
-  readonly head: Head;
-  readonly time: number;
-  readonly agents: ReadonlyMap<string, AgentRecord>;
-  readonly devices: ReadonlyMap<string, DeviceRecord>;
-  readonly relays: ReadonlyMap<string, RelayRecord>;
-  readonly admins: ReadonlyMap<string, AdminRecord>;
-  readonly people: ReadonlyMap<string, IdentityRecord>;
-}
-
-/** The app id of a first root key: SHA-256 over canonical `{type, key}`. */
-export function appOf(rootKey: SigningKey): string {
-  return digestOf(canonicalJson({ type: "guard/v1/app", key: rootKey }));
-}
-
-/** The id of a device: SHA-256 over its canonical app, identity and keys. */
-export function deviceIdOf(device: {
-  app: string;
-  identity: string;
-  key: SigningKey;
-  encryptionKey: string;
-}): string {
-  const { app, identity, key, encryptionKey } = device;
-  return digestOf(canonicalJson({ type: "guard/v1/device", app, identity, key, encryptionKey }));
-}
-
-/** What a new root key signs to show that somebody holds it. */
-export function possessionText(app: string, seq: number, key: SigningKey): string {
-  return canonicalJson({ type: "guard/v1/possession", app, seq, key });
 }
 
 /**
@@ -188,95 +127,6 @@ export async function foundRoster(signer: Signer, now: number): Promise<Signed> 
     by: "root",
     change: { kind: "root", key: signer.key, possession },
   } satisfies RosterEntry);
-}
-
-function signerKey(before: State, entry: RosterEntry): SigningKey | null {
-  if (entry.by === "root") return before.rootKey;
-  const { change } = entry;
-  const rootOnly =
-    change.kind === "root" ||
-    change.kind === "admin" ||
-    (change.kind === "revoke" && change.target.kind === "admin");
-  if (rootOnly) return null;
-  const admin = before.admins.get(entry.by);
-  return admin && !admin.revoked ? admin.key : null;
-}
-
-/** Why a well-signed entry makes no sense after `before`, or null where it does. */
-function whyNot(before: State, change: Change): string | null {
-  switch (change.kind) {
-    case "root":
-    case "renew":
-      return null;
-    case "admin":
-      if (change.admin.toLowerCase() === "root") return "an admin cannot be called root";
-      return before.admins.has(change.admin) ? "there is an admin of that name" : null;
-    case "identity": {
-      if (safeIdentity(change.identity) !== change.identity) return "the identity is not normalised";
-      if (before.people.has(change.identity)) return "the identity is there already";
-      const looks = skeleton(change.identity);
-      for (const other of before.people.keys()) {
-        if (skeleton(other) === looks) return `the identity looks like ${other}`;
-      }
-      return null;
-    }
-    case "agent":
-      return before.agents.has(change.agent) ? "there is or was an agent of that name" : null;
-    case "relay":
-      return before.relays.has(change.relay) ? "there is or was a relay of that name" : null;
-    case "device": {
-      const person = before.people.get(change.identity);
-      if (!person || person.revoked) return "its identity is not on the roster";
-      if (change.device !== deviceIdOf({ app: before.app, ...change }))
-        return "its id is not the digest of its keys";
-      if (before.devices.has(change.device)) return "it is there already";
-      for (const other of before.devices.values()) {
-        // The bytes alone: calling a key by another kind, or another passkey's name, makes no second person.
-        if (other.key.publicKey === change.key.publicKey) return "its key is another device's";
-      }
-      return null;
-    }
-    case "revoke": {
-      const record = recordOf(before, change.target);
-      if (!record) return `there is no ${change.target.kind} ${change.target.id}`;
-      return record.revoked ? "it is revoked already" : null;
-    }
-    case "suspend":
-    case "lift": {
-      const agent = before.agents.get(change.agent);
-      if (!agent || agent.revoked) return `there is no agent ${change.agent}`;
-      if (agent.suspended === (change.kind === "suspend"))
-        return `the agent is ${agent.suspended ? "" : "not "}suspended`;
-      return null;
-    }
-  }
-}
-
-function safeIdentity(identity: string): string | null {
-  try {
-    return normaliseIdentity(identity);
-  } catch {
-    return null;
-  }
-}
-
-function recordOf(state: State, target: Target): Lifetime | undefined {
-  return tableOf(state, target.kind).get(target.id);
-}
-
-function tableOf(state: State, kind: Target["kind"]): ReadonlyMap<string, Lifetime> {
-  switch (kind) {
-    case "admin":
-      return state.admins;
-    case "identity":
-      return state.people;
-    case "agent":
-      return state.agents;
-    case "relay":
-      return state.relays;
-    case "device":
-      return state.devices;
-  }
 }
 
 function applied(before: State | null, entry: RosterEntry, signed: Signed): State {

@@ -3,8 +3,8 @@
  * receipt for a consume.
  */
 import * as z from "zod/mini";
+import { bytesSchema } from "../crypto/bytes-schema.ts";
 import {
-  bytesSchema,
   countSchema,
   digestSchema,
   type Head,

@@ -4,9 +4,9 @@
  */
 import * as z from "zod/mini";
 import { canonicalJson, type Json, type JsonObject } from "../action/canonical.ts";
+import { bytesSchema } from "../crypto/bytes-schema.ts";
 import { digestOf } from "../crypto/hash.ts";
 import {
-  bytesSchema,
   countSchema,
   digestSchema,
   type Head,

@@ -6,6 +6,7 @@
  * signature is `false`, never an exception and never a default.
  */
 import * as z from "zod/mini";
+import { bytesSchema, isBytes } from "./bytes-schema.ts";
 import { type Bytes, base64url, concat, fromBase64url, fromUtf8 } from "./encoding.ts";
 import { sha256 } from "./hash.ts";
 
@@ -38,20 +39,9 @@ export interface Signer {
   sign(bytes: Uint8Array): Promise<Signature>;
 }
 
-function isBytes(text: string, length: number): boolean {
-  try {
-    return fromBase64url(text, length).length === length;
-  } catch {
-    return false;
-  }
-}
-
-const bytes = (length: number) =>
-  z.string().check(z.refine((text) => isBytes(text, length), `base64url of ${length} bytes`));
-
 export const signingKeySchema = z.discriminatedUnion("kind", [
-  z.strictObject({ kind: z.literal("ed25519"), publicKey: bytes(32) }),
-  z.strictObject({ kind: z.literal("p256"), publicKey: bytes(65) }),
+  z.strictObject({ kind: z.literal("ed25519"), publicKey: bytesSchema(32) }),
+  z.strictObject({ kind: z.literal("p256"), publicKey: bytesSchema(65) }),
   z
     .strictObject({
       kind: z.literal("webauthn"),

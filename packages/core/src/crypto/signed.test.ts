@@ -2,11 +2,11 @@ import { describe, expect, it } from "vitest";
 import * as z from "zod/mini";
 import { canonicalJson } from "../action/canonical.ts";
 import { VerificationError } from "../errors.ts";
+import { bytesSchema } from "./bytes-schema.ts";
 import { base64url, randomBytes, utf8 } from "./encoding.ts";
 import { digestOf } from "./hash.ts";
 import { ed25519Signer } from "./signature.ts";
 import {
-  bytesSchema,
   digestSchema,
   headSchema,
   idOf,

@@ -9,7 +9,7 @@
 import * as z from "zod/mini";
 import { canonicalJson, parseCanonical } from "../action/canonical.ts";
 import { isGuardError, VerificationError } from "../errors.ts";
-import { fromBase64url, utf8 } from "./encoding.ts";
+import { utf8 } from "./encoding.ts";
 import { digestOf } from "./hash.ts";
 import {
   type Signature,
@@ -26,19 +26,6 @@ export interface Signed {
 }
 
 export const signedSchema = z.strictObject({ body: z.string(), signature: signatureSchema });
-
-/** base64url of exactly `length` bytes. */
-export const bytesSchema = (length: number) =>
-  z.string().check(
-    z.refine((text) => {
-      try {
-        fromBase64url(text, length);
-        return true;
-      } catch {
-        return false;
-      }
-    }, `base64url of ${length} bytes`),
-  );
 
 /** A SHA-256 digest: 43 characters of base64url. */
 export const digestSchema = z

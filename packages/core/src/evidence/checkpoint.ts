@@ -4,8 +4,8 @@
  */
 import * as z from "zod/mini";
 import { parseCanonical } from "../action/canonical.ts";
+import { bytesSchema } from "../crypto/bytes-schema.ts";
 import {
-  bytesSchema,
   countSchema,
   digestSchema,
   type Head,

@@ -7,7 +7,7 @@ import { snapshot } from "../action/snapshot.ts";
 import { expiryGrace, type Outcome, outcomeOf, verifyAnswers } from "../approval/outcome.ts";
 import { actionDigest } from "../approval/request.ts";
 import { openReply } from "../approval/sealing.ts";
-import { type Answer, readStatement, type Statement } from "../approval/statement.ts";
+import type { Answer, Statement } from "../approval/statement.ts";
 import type { Signed } from "../crypto/signed.ts";
 import { isGuardError, RejectedError, ValidationError, VerificationError } from "../errors.ts";
 import type { RequestView } from "../relay/api.ts";
@@ -190,7 +190,7 @@ function verified(
   const texts = new Map(statements.map((statement) => [canonicalJson(statement), statement]));
   return answers.flatMap((answer) => {
     const statement = texts.get(answer.statement.body);
-    return statement && readStatement(answer.statement) ? [[answer, statement] as const] : [];
+    return statement ? [[answer, statement] as const] : [];
   });
 }
 

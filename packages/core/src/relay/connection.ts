@@ -4,9 +4,10 @@
  */
 import * as z from "zod/mini";
 import { canonicalJson } from "../action/canonical.ts";
+import { bytesSchema } from "../crypto/bytes-schema.ts";
 import { base64url, fromBase64url, fromUtf8, utf8 } from "../crypto/encoding.ts";
 import { type SigningKey, signingKeySchema } from "../crypto/signature.ts";
-import { bytesSchema, digestSchema, type Head, headSchema, readBody } from "../crypto/signed.ts";
+import { digestSchema, type Head, headSchema, readBody } from "../crypto/signed.ts";
 import { ConfigurationError, isGuardError } from "../errors.ts";
 import { appOf } from "../roster/records.ts";
 

@@ -6,11 +6,11 @@
  */
 import * as z from "zod/mini";
 import { canonicalJson } from "../action/canonical.ts";
+import { bytesSchema } from "../crypto/bytes-schema.ts";
 import { base64url, equalBytes, fromBase64url, fromUtf8, randomBytes, utf8 } from "../crypto/encoding.ts";
 import { digestOf, hkdf, hmacSha256 } from "../crypto/hash.ts";
 import { type SigningKey, signingKeySchema } from "../crypto/signature.ts";
 import {
-  bytesSchema,
   digestSchema,
   readBody,
   readSigned,

@@ -3,15 +3,9 @@
  * entry before it. This file says what they look like; roster.ts says who may sign what and what follows.
  */
 import * as z from "zod/mini";
+import { bytesSchema } from "../crypto/bytes-schema.ts";
 import { type SigningKey, signingKeySchema } from "../crypto/signature.ts";
-import {
-  bytesSchema,
-  countSchema,
-  digestSchema,
-  readSigned,
-  type Signed,
-  timeSchema,
-} from "../crypto/signed.ts";
+import { countSchema, digestSchema, readSigned, type Signed, timeSchema } from "../crypto/signed.ts";
 
 /** Length in bytes of a public encryption key: ML-KEM-768 (1184) and X25519 (32). */
 export const encryptionKeyLength = 1216;

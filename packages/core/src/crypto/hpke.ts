@@ -7,7 +7,8 @@
 import { AEAD_AES_256_GCM, CipherSuite, KDF_HKDF_SHA256, type Key } from "hpke";
 import { VerificationError } from "../errors.ts";
 import { type Bytes, base64url, utf8 } from "./encoding.ts";
-import { type Kem, type KemProvider, loadKem } from "./kem.ts";
+import { type KemProvider, loadKem } from "./kem.ts";
+import type { Kem } from "./xwing.ts";
 
 /** What HPKE makes of a plaintext; both members are raw bytes. */
 export interface Sealed {

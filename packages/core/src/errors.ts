@@ -131,8 +131,11 @@ export class UnknownStateError extends GuardError {
 
 /** The relay, or the place where evidence is kept, could not be used. Nothing ran. */
 export class UnavailableError extends GuardError {
-  constructor(message: string, options: GuardErrorOptions = {}) {
+  /** How long the relay asked to wait, in milliseconds. */
+  readonly retryAfter: number | null;
+  constructor(message: string, options: GuardErrorOptions & { retryAfter?: number | null } = {}) {
     super("unavailable", message, options);
+    this.retryAfter = options.retryAfter ?? null;
   }
 }
 

@@ -3,48 +3,38 @@
  * A change only says that there is something to read again; it is not believed.
  */
 import {
+  followChanges,
   isGuardError,
-  newBackoff,
   type RelayClient,
   requestListSchema,
   type StreamEvent,
-  streamChanges,
 } from "@guard/core";
 
 /**
  * Yields until `signal` aborts. Outages are waited out, with `onProblem` told about each.
  * @throws GuardError where the relay refuses the token: the device was revoked, or never confirmed.
  */
-export async function* deviceChanges(options: {
+export function deviceChanges(options: {
   client: RelayClient;
   signal: AbortSignal;
   onProblem?: ((error: unknown) => void) | undefined;
 }): AsyncGenerator<StreamEvent> {
   const { client, signal, onProblem } = options;
-  const backoff = newBackoff();
-  while (!signal.aborted) {
+  async function poll(): Promise<StreamEvent | null> {
     try {
-      for await (const change of streamChanges(client, signal)) {
-        backoff.reset();
-        yield change;
-      }
-    } catch (error) {
-      if (signal.aborted) return;
-      onProblem?.(error);
-    }
-    try {
-      if (signal.aborted) return;
       const { value } = await client.call("GET", "/v1/requests?state=open", {
         schema: requestListSchema,
         signal,
+        repeat: false,
       });
-      yield { event: "state", ...value };
+      return { event: "state", ...value };
     } catch (error) {
-      if (signal.aborted) return;
+      if (signal.aborted) return null;
       const passing = isGuardError(error, "unavailable") || isGuardError(error, "rate_limited");
       if (!passing) throw error;
       onProblem?.(error);
+      return null;
     }
-    await backoff.pause(signal);
   }
+  return followChanges({ client, signal, poll, onProblem });
 }

@@ -8,6 +8,7 @@
 import {
   type Answer,
   actionDigest,
+  ClockSkewError,
   ConfigurationError,
   canonicalJson,
   createRelayClient,
@@ -26,6 +27,7 @@ import {
   sealReply,
   signObject,
   UnavailableError,
+  unwound,
   ValidationError,
 } from "@guard/core";
 import { deviceChanges } from "./changes.ts";
@@ -72,13 +74,25 @@ export interface Device {
   decide(opened: OpenedRequest, decision: Decision): Promise<RequestView>;
 }
 
+/** How far this clock may be behind the agent's, in milliseconds. */
+const clockTolerance = 5 * 60_000;
+
+/** A clock that shows a time before the request was made cannot tell whether it expired (clock-rollback). */
+function requireClock(createdAt: number, now: number): void {
+  if (createdAt - now <= clockTolerance) return;
+  throw new ClockSkewError(
+    `This device's clock says ${new Date(now).toISOString()}, before the request was made (${new Date(createdAt).toISOString()}). ` +
+      "Set the clock. Nothing was signed.",
+  );
+}
+
 /** Opens an enrolled device and brings its roster up to date. @throws GuardError */
 export async function openDevice(options: OpenDeviceOptions): Promise<Device> {
   const { profile, store, fetch, now = Date.now, onProblem } = options;
   const { app, identity, device } = profile;
   const { signer, decryption } = await deviceKeys(profile.secrets, { signer: options.signer });
   const client = createRelayClient({ url: profile.relay, token: profile.token, fetch });
-  const follower = followRoster({ client, app, floor: null, store: store.roster(profile), now });
+  const follower = followRoster({ client, app, floor: null, store: store.roster(profile) });
   try {
     await follower.ready();
     await follower.sync();
@@ -90,7 +104,7 @@ export async function openDevice(options: OpenDeviceOptions): Promise<Device> {
     );
   }
 
-  const papers = new WeakMap<OpenedRequest, Opened>();
+  const papers = new WeakMap<OpenedRequest, Opened & { readonly clock: () => number }>();
   const given = new Map<string, { readonly choice: string; readonly answer: Promise<Answer> }>();
 
   async function get(request: string): Promise<RequestView> {
@@ -179,7 +193,8 @@ export async function openDevice(options: OpenDeviceOptions): Promise<Device> {
       });
     }
     if (!made) {
-      if (now() >= paper.header.expiresAt) {
+      requireClock(paper.header.createdAt, now());
+      if (paper.clock() >= paper.header.expiresAt) {
         throw new ExpiredError("Too late: the request has expired. Nothing was signed.", { request });
       }
       if (decision.args !== undefined && decision.decision === "reject") {
@@ -234,7 +249,7 @@ export async function openDevice(options: OpenDeviceOptions): Promise<Device> {
     get,
     async open(view) {
       const opened = await openView({ view, app, identity, device, decryption, follower, now: now() });
-      papers.set(opened.opened, opened);
+      papers.set(opened.opened, { ...opened, clock: unwound(now) });
       return opened.opened;
     },
     decide,

@@ -113,7 +113,7 @@ export async function enrol(options: EnrolOptions): Promise<Enrolling> {
       for (;;) {
         signal.throwIfAborted();
         try {
-          const follower = followRoster({ client, app, floor: null, store: kept, now });
+          const follower = followRoster({ client, app, floor: null, store: kept });
           await follower.ready();
           const roster = await follower.sync({ signal });
           if (roster.device(device)) return profile;

@@ -7,7 +7,7 @@ export async function rosterHere(home: Home): Promise<Roster> {
   if (await home.hasOwner()) {
     const { relay: url, app, token } = await home.owner();
     const client = createRelayClient({ url, token });
-    const follower = followRoster({ client, app, floor: null, store: home.roster, now: Date.now });
+    const follower = followRoster({ client, app, floor: null, store: home.roster });
     await follower.ready();
     return follower.sync();
   }

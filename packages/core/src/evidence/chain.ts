@@ -9,7 +9,7 @@ import { base64url, randomBytes } from "../crypto/encoding.ts";
 import { hexDigestOf } from "../crypto/hash.ts";
 import type { Signer } from "../crypto/signature.ts";
 import { type Head, type Signed, signObject } from "../crypto/signed.ts";
-import { isGuardError, UnavailableError } from "../errors.ts";
+import { type GuardError, isGuardError, UnavailableError } from "../errors.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { type EventType, lineOf } from "./envelope.ts";
 import type { ChainEvent } from "./payloads.ts";
@@ -85,7 +85,7 @@ async function begin({ store, app, agent, signer, now = Date.now, roster }: Chai
   const usable = () => {
     if (failure !== undefined) throw unavailable(failure);
   };
-  const failed = (cause: unknown): UnavailableError => {
+  const failed = (cause: unknown): GuardError => {
     failure ??= cause;
     return isGuardError(cause, "unavailable") ? cause : unavailable(cause);
   };

@@ -1,6 +1,6 @@
 /** What the stages of one guard share: its keys, its roster, its relay, its policy and its chain. */
 import type { AgentKeys } from "../crypto/agent-keys.ts";
-import { DeniedError } from "../errors.ts";
+import { ClockSkewError, DeniedError } from "../errors.ts";
 import type { Chain } from "../evidence/chain.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { RelayClient } from "../relay/client.ts";
@@ -28,6 +28,8 @@ export interface Context {
   readonly capture: "digest" | "full";
   readonly logger: Logger;
   readonly now: () => number;
+  /** {@link now}, or what it would show had nobody set it back since the guard was opened. */
+  readonly latest: () => number;
   /** Fetches what is new on the roster behind the caller's back, now and then (retry-storm). */
   refreshRoster(): void;
   notifyPending(event: PendingEvent): void;
@@ -36,27 +38,38 @@ export interface Context {
 
 /** How old the relay's last word may be before it is asked again in the background; also between two attempts. */
 export const refreshAfter = 30_000;
+/** How far this clock may be behind the one of whoever signed the roster's newest entry, in milliseconds. */
+const clockTolerance = 5 * 60_000;
 
 /**
  * Stage "identify": this agent, on a roster that is recent enough, with the keys that this process has, and
  * not suspended. @throws DeniedError
  */
 export async function identify(context: Context): Promise<AgentRecord> {
-  const { follower, now } = context;
+  const { follower, latest } = context;
   let roster = follower.current();
-  const synced = follower.syncedAt();
-  if (now() - roster.time > context.rosterMaxAge) {
+  requireClock(context, roster);
+  if (latest() - roster.time > context.rosterMaxAge) {
     roster = await follower.sync();
     requireFresh(context, roster);
-  } else if (synced === null || now() - synced > refreshAfter) {
+  } else if ((follower.sinceSync() ?? Number.POSITIVE_INFINITY) > refreshAfter) {
     // Suspensions arrive without making an allowed call wait for the relay.
     context.refreshRoster();
   }
   return requireActive(context, follower.current());
 }
 
+/** An age cannot be judged by a clock that shows a time before the roster's newest entry (clock-rollback). */
+function requireClock({ now }: Context, roster: Roster): void {
+  if (roster.time - now() <= clockTolerance) return;
+  throw new ClockSkewError(
+    `This machine's clock says ${new Date(now()).toISOString()}, but the roster's newest entry was signed at ` +
+      `${new Date(roster.time).toISOString()}. Set the clock.`,
+  );
+}
+
 function requireFresh(context: Context, roster: Roster): void {
-  const age = context.now() - roster.time;
+  const age = context.latest() - roster.time;
   if (age <= context.rosterMaxAge) return;
   throw new DeniedError(
     `The roster's newest entry is ${Math.floor(age / 86_400_000)} days old, so a revocation could be hidden. ` +

@@ -160,7 +160,9 @@ async function consume(
     schema: consumedSchema,
     body: { consume: signed },
   });
-  await verifyReceipt(context, body, value.receipt);
+  const receipt = await verifyReceipt(context, body, value.receipt);
+  // As the verifier will judge it, whatever this machine's clock shows (clock-rollback, stale-grant).
+  if (receipt.time > header.useBy) throw stateError("expired", request);
   // After the relay's word, so that a consume which fails for another reason leaves nothing taken.
   if (ledger && (await ledger.claim(request, attempt)) !== true) {
     throw new InProgressError("The ledger shows that another process took this action.", { request });

@@ -5,6 +5,7 @@
 import { agentKeys } from "../crypto/agent-keys.ts";
 import { builtin } from "../crypto/builtin.ts";
 import { fromBase64url } from "../crypto/encoding.ts";
+import type { Head } from "../crypto/signed.ts";
 import { ConfigurationError } from "../errors.ts";
 import { openChain } from "../evidence/chain.ts";
 import { fileEvidence } from "../evidence/file.ts";
@@ -12,10 +13,11 @@ import type { EvidenceStore } from "../evidence/store.ts";
 import { createPolicy } from "../policy/policy.ts";
 import { createRelayClient } from "../relay/client.ts";
 import { type Connection, parseConnection } from "../relay/connection.ts";
-import { followRoster, type RosterStore } from "../relay/follower.ts";
+import { followRoster, type RosterFollower, type RosterStore } from "../relay/follower.ts";
 import { fileRoster } from "../relay/roster-file.ts";
 import { createWatcher } from "../relay/watcher.ts";
 import { normaliseIdentity } from "../roster/identity.ts";
+import { unwound } from "./clock.ts";
 import { type Context, refreshAfter } from "./context.ts";
 import type { GuardOptions } from "./options.ts";
 import { Recent } from "./recent.ts";
@@ -71,20 +73,12 @@ export function openGuard(options: GuardOptions): () => Promise<Context> {
       app,
       floor: connection.floor,
       store: rosterStore(options, directory, app, node),
-      now,
     });
     await follower.ready();
     const watcher = createWatcher({
       client,
-      onHead: (head) => {
-        if (head.seq <= follower.head().seq) return;
-        follower
-          .sync()
-          .catch((error: unknown) =>
-            logger.warn({ error: String(error) }, "the roster could not be fetched"),
-          );
-      },
-      onStreamError: (error) => logger.debug({ error: String(error) }, "no event stream; polling"),
+      onHead: fetchUpTo(follower, logger),
+      onProblem: (error) => logger.debug({ error: String(error) }, "the relay's changes cannot be heard"),
     });
     const store: EvidenceStore =
       options.evidence ?? fileEvidence({ directory: `${directory}/evidence`, name: agent });
@@ -129,9 +123,10 @@ export function openGuard(options: GuardOptions): () => Promise<Context> {
       capture: options.capture ?? "digest",
       logger,
       now,
+      latest: unwound(now),
       refreshRoster() {
-        if (now() - attemptedAt < refreshAfter) return;
-        attemptedAt = now();
+        if (performance.now() - attemptedAt < refreshAfter) return;
+        attemptedAt = performance.now();
         follower
           .sync()
           .catch((error: unknown) =>
@@ -142,6 +137,28 @@ export function openGuard(options: GuardOptions): () => Promise<Context> {
       notifyPending: (event) => once("pending", event, notify(options.onPending, "onPending")),
       notifyDecided: (event) => once("decided", event, notify(options.onDecided, "onDecided")),
     };
+  };
+}
+
+/** Fetches announced heads, one fetch at a time, however many are announced meanwhile (retry-storm). */
+function fetchUpTo(follower: RosterFollower, logger: Logger): (head: Head) => void {
+  let wanted = 0;
+  let fetching = false;
+  async function fetch(): Promise<void> {
+    for (let before = -1; follower.head().seq < wanted && follower.head().seq > before; ) {
+      before = follower.head().seq;
+      await follower.sync();
+    }
+  }
+  return ({ seq }) => {
+    wanted = Math.max(wanted, seq);
+    if (fetching || wanted <= follower.head().seq) return;
+    fetching = true;
+    fetch()
+      .catch((error: unknown) => logger.warn({ error: String(error) }, "the roster could not be fetched"))
+      .finally(() => {
+        fetching = false;
+      });
   };
 }
 

@@ -1,12 +1,14 @@
 /**
  * Waiting for an answer: until the request is settled, the caller stops, or the request expires. An outage of
- * the relay only makes it wait longer; silence ends in expiry (withheld-answer, timeout-allow).
+ * the relay only makes it wait longer; silence ends in expiry (withheld-answer, timeout-allow), also where the
+ * clock is set back meanwhile (clock-rollback).
  */
 import { expiryGrace } from "../approval/outcome.ts";
 import { isGuardError, WaitTimeoutError } from "../errors.ts";
 import { type RequestView, requestViewSchema } from "../relay/api.ts";
-import { newBackoff } from "../relay/backoff.ts";
+import { newBackoff, retryAfterIn } from "../relay/backoff.ts";
 import type { Asked } from "./ask.ts";
+import { unwound } from "./clock.ts";
 import type { Context } from "./context.ts";
 import { type Settled, settle } from "./settle.ts";
 import type { RunOptions } from "./types.ts";
@@ -21,6 +23,7 @@ export async function waitFor(
   options: Pick<RunOptions, "signal" | "timeout">,
 ): Promise<Exclude<Settled, { status: "pending" }>> {
   const { header } = asked;
+  const now = unwound(context.now);
   const stop = new AbortController();
   const timer =
     options.timeout === undefined
@@ -33,18 +36,18 @@ export async function waitFor(
     const backoff = newBackoff();
     let view = asked.view;
     for (;;) {
-      const settled = await settle(context, asked, view).catch(pendingWhileAway);
+      const settled = await settle({ ...context, now }, asked, view).catch(pendingWhileAway);
       if (settled.status !== "pending") return settled;
       if (stop.signal.aborted) throw stopped(asked, options.signal);
-      const left = header.expiresAt + expiryGrace - context.now();
+      const left = header.expiresAt + expiryGrace - now();
       await change(context, header.request, view.version, { left, stop: stop.signal });
       if (stop.signal.aborted) throw stopped(asked, options.signal);
-      const newer = await read(context, header.request);
+      const { newer, away } = await read(context, header.request);
       // Whoever stopped meanwhile expects that nothing runs, whatever the answer is by now.
       if (stop.signal.aborted) throw stopped(asked, options.signal);
       // Woken for nothing: a relay whose stream is ahead of its requests, or one that lies.
       if (newer && newer.version > view.version) backoff.reset();
-      else await backoff.pause(stop.signal);
+      else await backoff.pause(stop.signal, away);
       view = newer ?? view;
     }
   } finally {
@@ -86,19 +89,20 @@ async function change(
   }
 }
 
-/** Reads a request; null while the relay cannot be reached. */
-async function read(context: Context, request: string): Promise<RequestView | null> {
+/** Reads a request; where the relay cannot be reached, says for how long it asked to be left alone (ms). */
+async function read(context: Context, request: string): Promise<{ newer: RequestView | null; away: number }> {
   try {
     const { value } = await context.client.call("GET", `/v1/requests/${request}`, {
       schema: requestViewSchema,
+      repeat: false,
     });
-    return value;
+    return { newer: value, away: 0 };
   } catch (error) {
-    if (!isGuardError(error, "unavailable") && !isGuardError(error, "rate_limited")) throw error;
+    if (!(isGuardError(error, "unavailable") || isGuardError(error, "rate_limited"))) throw error;
     context.logger.warn(
       { request, code: error.code },
       "the relay cannot be asked about a request; waiting goes on",
     );
-    return null;
+    return { newer: null, away: retryAfterIn(error) };
   }
 }

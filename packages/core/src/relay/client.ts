@@ -1,12 +1,13 @@
 /**
  * Calls to the relay over fetch. One retry layer: network errors, timeouts, 429 and 5xx are repeated with
- * jitter, honouring Retry-After; every call of Guard's API is safe to repeat. Everything that is not a clear
+ * jitter, never sooner than Retry-After says; every call of Guard's API is safe to repeat. Loops that come
+ * back by themselves ask for no repetition here (retry-storm). Everything that is not a clear
  * answer (HTML with 200, a foreign shape, a body without end) is an `UnavailableError`.
  *
  * The token travels in a header only, and is in no error and no URL.
  */
 import { createParser } from "eventsource-parser";
-import ky, { HTTPError } from "ky";
+import ky, { HTTPError, type RetryOptions } from "ky";
 import pLimit from "p-limit";
 import * as z from "zod/mini";
 import {
@@ -25,6 +26,7 @@ import {
   ValidationError,
 } from "../errors.ts";
 import { type ApiErrorCode, apiErrorSchema } from "./api.ts";
+import { retryAfterOf, retryPause } from "./backoff.ts";
 import { checkRelayUrl } from "./connection.ts";
 
 export interface RelayClientOptions {
@@ -47,6 +49,8 @@ export interface CallOptions<T> {
   readonly signal?: AbortSignal | undefined;
   /** Milliseconds for one attempt, where a call is held by the relay on purpose. */
   readonly timeout?: number | undefined;
+  /** False where the caller comes back by itself: two layers would multiply. */
+  readonly repeat?: boolean;
 }
 
 /** One server-sent event, before its data is checked. */
@@ -72,6 +76,22 @@ export interface RelayClient {
 const largestBody = 16 * 1024 * 1024;
 const retried = [408, 429, 500, 502, 503, 504];
 
+/** For one call: what is repeated, and after how long. */
+function retrying(limit: number): RetryOptions {
+  let pause = 0;
+  return {
+    limit,
+    methods: ["get", "post"],
+    shouldRetry({ error, retryCount }) {
+      const answer = error instanceof HTTPError ? error.response : null;
+      if (answer ? !retried.includes(answer.status) : isGuardError(error)) return false;
+      pause = retryPause(retryCount, answer && retryAfterOf(answer.headers));
+      return true;
+    },
+    delay: () => pause,
+  };
+}
+
 export function createRelayClient(options: RelayClientOptions): RelayClient {
   const base = checkRelayUrl(options.url);
   const send = options.fetch ?? globalThis.fetch.bind(globalThis);
@@ -84,15 +104,6 @@ export function createRelayClient(options: RelayClientOptions): RelayClient {
     timeout: false,
     headers,
     redirect: "error",
-    retry: {
-      limit: options.retries ?? 2,
-      methods: ["get", "post"],
-      statusCodes: retried,
-      afterStatusCodes: [429, 503],
-      maxRetryAfter: 30_000,
-      backoffLimit: 5_000,
-      jitter: true,
-    },
   });
   const urlOf = (path: string) => new URL(base.pathname.replace(/\/$/, "") + path, base);
 
@@ -108,7 +119,7 @@ export function createRelayClient(options: RelayClientOptions): RelayClient {
   }
 
   return {
-    async call(method, path, { schema, body, signal, timeout = options.timeout ?? 10_000 }) {
+    async call(method, path, { schema, body, signal, timeout = options.timeout ?? 10_000, repeat = true }) {
       const run = async () => {
         let response: Response;
         try {
@@ -116,6 +127,7 @@ export function createRelayClient(options: RelayClientOptions): RelayClient {
             method,
             ...(body === undefined ? {} : { json: body }),
             ...(signal ? { signal } : {}),
+            retry: retrying(repeat ? (options.retries ?? 2) : 0),
             fetch: (input, init) => attempt(new Request(input, init), timeout),
           });
         } catch (error) {
@@ -138,7 +150,9 @@ export function createRelayClient(options: RelayClientOptions): RelayClient {
       const type = response.headers.get("content-type") ?? "";
       if (!response.ok || !type.startsWith("text/event-stream") || response.body === null) {
         await response.body?.cancel();
-        throw new UnavailableError(`${base.origin} gave no event stream (status ${response.status}).`);
+        throw new UnavailableError(`${base.origin} gave no event stream (status ${response.status}).`, {
+          retryAfter: retryAfterOf(response.headers),
+        });
       }
       return events(response.body);
     },
@@ -234,12 +248,12 @@ async function errorOf(error: unknown, origin: string): Promise<GuardError> {
   const message = parsed.success
     ? `The relay refused: ${parsed.data.error.message.slice(0, 500)}`
     : `The relay at ${origin} answered with status ${status}.`;
-  const made = refusal(code, status, message, headers.get("retry-after"));
+  const made = refusal(code, status, message, retryAfterOf(headers));
   made.relayCode = code;
   return made;
 }
 
-function refusal(code: string, status: number, message: string, retryAfter: string | null): GuardError {
+function refusal(code: string, status: number, message: string, retryAfter: number | null): GuardError {
   switch (code as ApiErrorCode) {
     case "unauthorized":
     case "forbidden":
@@ -265,11 +279,9 @@ function refusal(code: string, status: number, message: string, retryAfter: stri
       return new UnknownStateError(message);
     case "rate_limited":
     case "too_many_open":
-      return new RateLimitedError(message, {
-        retryAfter: retryAfter === null ? null : Number(retryAfter) * 1000,
-      });
+      return new RateLimitedError(message, { retryAfter });
     default:
-      if (status === 429) return new RateLimitedError(message);
-      return new UnavailableError(message);
+      if (status === 429) return new RateLimitedError(message, { retryAfter });
+      return new UnavailableError(message, { retryAfter });
   }
 }

@@ -29,8 +29,8 @@ export interface RosterFollower {
   sync(options?: { wanted?: readonly string[]; signal?: AbortSignal | undefined }): Promise<Roster>;
   /** Fetches up to a head that somebody named, and checks that it is on this roster. */
   reach(head: Head, signal?: AbortSignal): Promise<Roster>;
-  /** When the relay was last asked successfully, in milliseconds; null before. */
-  syncedAt(): number | null;
+  /** How long ago the relay was last asked successfully, in milliseconds; null before. */
+  sinceSync(): number | null;
 }
 
 export function followRoster(options: {
@@ -38,9 +38,8 @@ export function followRoster(options: {
   app: string;
   floor: Head | null;
   store: RosterStore | null;
-  now: () => number;
 }): RosterFollower {
-  const { client, app, floor, store, now } = options;
+  const { client, app, floor, store } = options;
   let roster: Roster | null = null;
   let stopped: VerificationError | null = null;
   let syncedAt: number | null = null;
@@ -93,7 +92,7 @@ export function followRoster(options: {
       if (!roster) throw new VerificationError("The relay gave an empty roster.");
       if (entries.length === 0 || roster.head.seq >= page.head.seq) break;
     }
-    syncedAt = now();
+    syncedAt = performance.now();
     if (store && roster !== before) await store.save(roster.entries);
     return roster;
   }
@@ -140,6 +139,7 @@ export function followRoster(options: {
     },
     sync: ({ wanted = [], signal } = {}) => enqueue(() => fetchNew(wanted, signal)),
     reach,
-    syncedAt: () => syncedAt,
+    // By a clock that nobody sets: one that is turned back must not stop the asking (clock-rollback).
+    sinceSync: () => (syncedAt === null ? null : performance.now() - syncedAt),
   };
 }

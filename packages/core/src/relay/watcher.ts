@@ -4,12 +4,13 @@
  * works again. A change is only ever a wake-up: whoever waits reads the request again and verifies it.
  */
 import type { Head } from "../crypto/signed.ts";
-import { requestViewSchema, type StreamEvent } from "./api.ts";
-import { newBackoff } from "./backoff.ts";
-import { streamChanges } from "./changes.ts";
+import { requestListSchema, requestViewSchema, type StreamEvent } from "./api.ts";
+import { followChanges } from "./changes.ts";
 import type { RelayClient } from "./client.ts";
 
 const holdSeconds = 55;
+/** As many calls as a client makes at once. */
+const mostHeld = 20;
 /** Longer than any read of a request takes, in milliseconds. */
 const keptFor = 120_000;
 
@@ -23,8 +24,8 @@ export interface WatcherOptions {
   readonly client: RelayClient;
   /** A head that the relay announced; whoever follows the roster decides what to do. */
   readonly onHead?: (head: Head) => void;
-  /** Why the stream did not work; it is tried again by itself. */
-  readonly onStreamError?: (error: unknown) => void;
+  /** Why the relay could not be heard; it is tried again by itself. */
+  readonly onProblem?: (error: unknown) => void;
 }
 
 interface Waiter {
@@ -34,7 +35,7 @@ interface Waiter {
 }
 
 export function createWatcher(options: WatcherOptions): Watcher {
-  const { client, onHead, onStreamError } = options;
+  const { client, onHead, onProblem } = options;
   const waiters = new Set<Waiter>();
   // What the stream said lately: a change between a caller's read and its waiting must not be lost.
   const seen = new Map<string, { readonly version: number; readonly at: number }>();
@@ -49,20 +50,6 @@ export function createWatcher(options: WatcherOptions): Watcher {
     seen.delete(request);
     seen.set(request, { version, at: now });
     for (const waiter of waiters) if (waiter.request === request && version > waiter.version) waiter.wake();
-  }
-
-  /** Reads the stream until it ends, is silent, or nobody waits. Returns whether it said anything. */
-  async function stream(signal: AbortSignal): Promise<boolean> {
-    let said = false;
-    try {
-      for await (const change of streamChanges(client, signal)) {
-        said = true;
-        hear(change);
-      }
-    } catch (error) {
-      if (!signal.aborted) onStreamError?.(error);
-    }
-    return said;
   }
 
   function hear(change: StreamEvent): void {
@@ -84,27 +71,37 @@ export function createWatcher(options: WatcherOptions): Watcher {
     }
   }
 
-  /** Polls every waiter once; the relay holds each poll until something changes. */
-  async function poll(signal: AbortSignal): Promise<void> {
-    await Promise.allSettled(
-      [...waiters].map(async (waiter) => {
-        const path = `/v1/requests/${waiter.request}?wait=${holdSeconds}&version=${waiter.version}`;
-        const timeout = (holdSeconds + 5) * 1000;
-        const { value } = await client.call("GET", path, { schema: requestViewSchema, signal, timeout });
-        onHead?.(value.roster);
-        wake(value.request, value.version);
-      }),
-    );
+  /** What is open now; then one held poll for each waiter, where they are few enough to be held at once. */
+  async function poll(signal: AbortSignal): Promise<null> {
+    try {
+      const { value } = await client.call("GET", "/v1/requests?state=open", {
+        schema: requestListSchema,
+        signal,
+        repeat: false,
+      });
+      hear({ event: "state", ...value });
+      if (waiters.size <= mostHeld) await Promise.all([...waiters].map((waiter) => hold(waiter, signal)));
+    } catch (error) {
+      if (!signal.aborted) onProblem?.(error);
+    }
+    return null;
+  }
+
+  async function hold(waiter: Waiter, signal: AbortSignal): Promise<void> {
+    const path = `/v1/requests/${waiter.request}?wait=${holdSeconds}&version=${waiter.version}`;
+    const timeout = (holdSeconds + 5) * 1000;
+    const { value } = await client.call("GET", path, {
+      schema: requestViewSchema,
+      signal,
+      timeout,
+      repeat: false,
+    });
+    onHead?.(value.roster);
+    wake(value.request, value.version);
   }
 
   async function run(signal: AbortSignal): Promise<void> {
-    const backoff = newBackoff();
-    while (!signal.aborted) {
-      if (await stream(signal)) backoff.reset();
-      if (signal.aborted) return;
-      await poll(signal);
-      await backoff.pause(signal);
-    }
+    for await (const change of followChanges({ client, signal, poll, onProblem })) hear(change);
   }
 
   function close(): void {

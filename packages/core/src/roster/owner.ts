@@ -123,7 +123,7 @@ export async function foundApp(options: {
 export async function openOwner(options: OwnerOptions): Promise<Owner> {
   const { relay, app, token, signer, by = "root", roster: store = null, fetch, now = Date.now } = options;
   const client = createRelayClient({ url: relay, token, fetch });
-  const follower = followRoster({ client, app, floor: null, store, now });
+  const follower = followRoster({ client, app, floor: null, store });
   await follower.ready();
   await follower.sync();
   const founding = readEntry(follower.current().entries[0] as Signed).change;

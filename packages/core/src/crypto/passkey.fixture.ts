@@ -1,6 +1,5 @@
 /** A passkey for tests: makes WebAuthn assertions as an authenticator and a browser do, or nearly so. */
-import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
-import { base64url, concat, fromBase64url, utf8 } from "./encoding.ts";
+import { base64url, concat, utf8 } from "./encoding.ts";
 import { sha256 } from "./hash.ts";
 import type { Assertion, Signer, SigningKey } from "./signature.ts";
 
@@ -21,19 +20,26 @@ export interface Lies {
 
 export interface Passkey extends Signer {
   readonly key: SigningKey & { readonly kind: "webauthn" };
-  assert(data: Uint8Array, lies?: Lies): Assertion;
+  assert(data: Uint8Array, lies?: Lies): Promise<Assertion>;
 }
 
-function publicBytes(alg: "ES256" | "EdDSA", key: KeyObject): Uint8Array {
-  const { x, y } = key.export({ format: "jwk" }) as { x: string; y?: string };
-  if (alg === "EdDSA") return fromBase64url(x);
-  return concat(Uint8Array.of(4), fromBase64url(x), fromBase64url(y as string));
+/** Authenticators write ES256 in DER (X.690), WebCrypto as r‖s. */
+function der(raw: Uint8Array): Uint8Array {
+  const integer = (bytes: Uint8Array) => {
+    const short = bytes.subarray(bytes.findIndex((byte) => byte !== 0));
+    const positive = (short[0] as number) >= 0x80 ? concat(Uint8Array.of(0), short) : short;
+    return concat(Uint8Array.of(0x02, positive.length), positive);
+  };
+  const [r, s] = [integer(raw.subarray(0, 32)), integer(raw.subarray(32))];
+  return concat(Uint8Array.of(0x30, r.length + s.length), r, s);
 }
 
-export function passkey(alg: "ES256" | "EdDSA" = "ES256"): Passkey {
-  const { publicKey, privateKey } =
-    alg === "ES256" ? generateKeyPairSync("ec", { namedCurve: "P-256" }) : generateKeyPairSync("ed25519");
-  const assert = (data: Uint8Array, lies: Lies = {}): Assertion => {
+export async function passkey(alg: "ES256" | "EdDSA" = "ES256"): Promise<Passkey> {
+  const es256 = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+  const algorithm = alg === "ES256" ? es256 : { name: "Ed25519" };
+  const pair = (await crypto.subtle.generateKey(algorithm, false, ["sign", "verify"])) as CryptoKeyPair;
+  const publicKey = new Uint8Array(await crypto.subtle.exportKey("raw", pair.publicKey));
+  const assert = async (data: Uint8Array, lies: Lies = {}): Promise<Assertion> => {
     const client = utf8(
       JSON.stringify({
         type: "webauthn.get",
@@ -45,11 +51,9 @@ export function passkey(alg: "ES256" | "EdDSA" = "ES256"): Passkey {
     );
     const honest = concat(sha256(utf8(lies.rpId ?? rpId)), Uint8Array.of(lies.flags ?? 0x05, 0, 0, 0, 7));
     const authenticator = lies.authenticator?.(honest) ?? honest;
-    const signature = sign(
-      alg === "ES256" ? "sha256" : null,
-      concat(authenticator, sha256(client)),
-      privateKey,
-    );
+    const signed = concat(authenticator, sha256(client));
+    const raw = new Uint8Array(await crypto.subtle.sign(algorithm, pair.privateKey, signed));
+    const signature = alg === "ES256" ? der(raw) : raw;
     return {
       authenticatorData: base64url(authenticator),
       clientDataJSON: base64url(client),
@@ -59,7 +63,7 @@ export function passkey(alg: "ES256" | "EdDSA" = "ES256"): Passkey {
   const key = {
     kind: "webauthn" as const,
     alg,
-    publicKey: base64url(publicBytes(alg, publicKey)),
+    publicKey: base64url(publicKey),
     credentialId: "Y3JlZGVudGlhbA",
     rpId,
     origins: [origin],

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { base64url, concat, fromBase64url, utf8 } from "./encoding.ts";
 import { type Lies, origin, passkey } from "./passkey.fixture.ts";
+import { fromHex, platformHex } from "./platform.fixture.ts";
 import { verifySignature } from "./signature.ts";
 
 const data = utf8("a statement");
@@ -20,21 +21,21 @@ const lying = (lie: (r: Uint8Array, s: Uint8Array) => Uint8Array): Lies => ({
   signature: (der) => lie(...integers(der)),
 });
 
-describe.each(["ES256", "EdDSA"] as const)("csrf-clickjack: a passkey's assertion (%s)", (alg) => {
-  const device = passkey(alg);
+describe.each(["ES256", "EdDSA"] as const)("csrf-clickjack: a passkey's assertion (%s)", async (alg) => {
+  const device = await passkey(alg);
 
   it("is accepted over exactly these bytes", async () => {
-    const assertion = device.assert(data);
+    const assertion = await device.assert(data);
     expect(await verifySignature(device.key, data, assertion)).toBe(true);
     expect(await verifySignature(device.key, utf8("another statement"), assertion)).toBe(false);
-    expect(await verifySignature(passkey(alg).key, data, assertion)).toBe(false);
+    expect(await verifySignature((await passkey(alg)).key, data, assertion)).toBe(false);
   });
 
   it("is accepted with extension data, and without a crossOrigin member", async () => {
     const extended: Lies = { flags: 0x85, authenticator: (bytes) => concat(bytes, Uint8Array.of(0xa0)) };
-    expect(await verifySignature(device.key, data, device.assert(data, extended))).toBe(true);
+    expect(await verifySignature(device.key, data, await device.assert(data, extended))).toBe(true);
     const older: Lies = { client: { crossOrigin: undefined } };
-    expect(await verifySignature(device.key, data, device.assert(data, older))).toBe(true);
+    expect(await verifySignature(device.key, data, await device.assert(data, older))).toBe(true);
   });
 
   it.each<[string, Lies]>([
@@ -63,11 +64,11 @@ describe.each(["ES256", "EdDSA"] as const)("csrf-clickjack: a passkey's assertio
     ["a cut signature", { signature: (bytes) => bytes.subarray(0, -1) }],
     ["a repeated signature", { signature: (bytes) => concat(bytes, bytes) }],
   ])("is refused with %s", async (_name, lies) => {
-    expect(await verifySignature(device.key, data, device.assert(data, lies))).toBe(false);
+    expect(await verifySignature(device.key, data, await device.assert(data, lies))).toBe(false);
   });
 
   it("is refused where its client data are not what was signed", async () => {
-    const assertion = device.assert(data);
+    const assertion = await device.assert(data);
     for (const text of ["", "null", "[]", "{", '"webauthn.get"']) {
       const swapped = { ...assertion, clientDataJSON: base64url(utf8(text)) };
       expect(await verifySignature(device.key, data, swapped)).toBe(false);
@@ -78,8 +79,8 @@ describe.each(["ES256", "EdDSA"] as const)("csrf-clickjack: a passkey's assertio
   });
 });
 
-describe("canonical-confusion: one DER for one signature", () => {
-  const device = passkey("ES256");
+describe("canonical-confusion: one DER for one signature", async () => {
+  const device = await passkey("ES256");
 
   it.each<[string, Lies]>([
     ["r‖s without DER", lying((r, s) => concat(r.subarray(-32), s.subarray(-32)))],
@@ -98,21 +99,21 @@ describe("canonical-confusion: one DER for one signature", () => {
     ["zeros", lying(() => sequence(integer(Uint8Array.of(0)), integer(Uint8Array.of(0))))],
     ["s past the order", lying((r, s) => sequence(integer(r), integer(plusOrder(s))))],
   ])("%s is refused", async (_name, lies) => {
-    expect(await verifySignature(device.key, data, device.assert(data, lies))).toBe(false);
+    expect(await verifySignature(device.key, data, await device.assert(data, lies))).toBe(false);
   });
 
   it("short integers are read with their zeros back", async () => {
     // One signature in 128 or so has an r or s of 31 bytes or fewer: all of these verify.
     for (let i = 0; i < 200; i++) {
       const text = utf8(`statement ${i}`);
-      expect(await verifySignature(device.key, text, device.assert(text))).toBe(true);
+      expect(await verifySignature(device.key, text, await device.assert(text))).toBe(true);
     }
   });
 });
 
 function plusOrder(bytes: Uint8Array): Uint8Array {
-  const sum = BigInt(`0x${Buffer.from(bytes).toString("hex")}`) + order;
+  const sum = BigInt(`0x${platformHex(bytes)}`) + order;
   const text = sum.toString(16);
-  const even = Buffer.from(text.length % 2 ? `0${text}` : text, "hex");
+  const even = fromHex(text.length % 2 ? `0${text}` : text);
   return (even[0] as number) >= 0x80 ? concat(Uint8Array.of(0), even) : even;
 }

@@ -1,6 +1,6 @@
-import { inspect } from "node:util";
 import { beforeAll, describe, expect, it } from "vitest";
 import { canonicalJson } from "../action/canonical.ts";
+import { builtin } from "../crypto/builtin.ts";
 import { base64url, utf8 } from "../crypto/encoding.ts";
 import { digestOf } from "../crypto/hash.ts";
 import { ConfigurationError } from "../errors.ts";
@@ -75,7 +75,14 @@ describe("a connection", () => {
       }
       expect(caught).toBeInstanceOf(ConfigurationError);
       expect((caught as Error).message).toContain('Copy all of what "guard agent NAME" printed');
-      const shown = inspect(caught, { depth: 10, showHidden: true });
+      const { message, stack } = caught as Error;
+      const inspect = builtin<typeof import("node:util")>("node:util")?.inspect;
+      const shown = [
+        message,
+        stack,
+        JSON.stringify(caught),
+        inspect?.(caught, { depth: 10, showHidden: true }),
+      ].join();
       for (const canary of canaries) expect(shown).not.toContain(canary);
     }
   });

@@ -62,7 +62,7 @@ describe("enrolment", () => {
   it("accepts the keys of whoever has the code", async () => {
     expect(await verify(enrol(honest()))).toMatchObject(honest());
     expect(await verify(enrol(honest()), invitation.expiresAt)).toMatchObject(honest());
-    const device = passkey();
+    const device = await passkey();
     expect((await verify(enrol({ ...honest(), key: device.key }))).key).toEqual(device.key);
   });
 
@@ -70,7 +70,7 @@ describe("enrolment", () => {
     const other = await newSigner();
     const swaps: [Partial<Body>, Signer?][] = [
       [{ key: other.key }, other],
-      [{ key: passkey().key }, other],
+      [{ key: (await passkey()).key }, other],
       [{ encryptionKey: base64url(randomBytes(1216)) }],
       [{ tokenHash: tokenHash("the relay's token") }],
       [{ identity: "bob@example.com" }],

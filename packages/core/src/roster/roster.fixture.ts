@@ -56,7 +56,7 @@ export async function growingRoster(now = start) {
     },
     /** A device entry of `identity` with new keys. */
     async newDevice(identity: string, kind: "ed25519" | "webauthn" = "ed25519") {
-      const signer = kind === "webauthn" ? passkey() : await newSigner();
+      const signer = kind === "webauthn" ? await passkey() : await newSigner();
       const decryption = await decryptionKey(randomBytes(32));
       const keys = { identity, key: signer.key, encryptionKey: decryption.publicKey };
       const device = deviceIdOf({ app: roster.app, ...keys });

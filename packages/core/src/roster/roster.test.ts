@@ -234,7 +234,7 @@ describe("rotation of the root", () => {
 
   it("a passkey is a device's key only", async () => {
     const world = await growingRoster();
-    const { key } = passkey();
+    const { key } = await passkey();
     for (const change of [
       { kind: "root", key, possession: base64url(new Uint8Array(64)) },
       { kind: "admin", admin: "ops", key },
@@ -377,7 +377,7 @@ describe("what makes no sense is refused", () => {
 
   it("one-person-quorum: one key is one device, under whichever name or kind", async () => {
     await world.append({ kind: "identity", identity: "bob@example.com" });
-    const other = passkey("EdDSA");
+    const other = await passkey("EdDSA");
     const { publicKey } = device.signer.key;
     const keys: SigningKey[] = [device.signer.key, { ...other.key, publicKey }];
     for (const key of keys) {

@@ -1,0 +1,66 @@
+/**
+ * "secret", sealed once by each provider of the KEM: node:crypto in Node 26, WebCrypto in Chromium 156, and the
+ * fallback in JavaScript. Every runtime has to open all three (kem.test.ts has the seed, info and AAD).
+ */
+export const sealedElsewhere = {
+  node: {
+    enc: [
+      "hWMTyCAH1qQX_LO3SlH9rUBHJEGttbLCJwGstmncOhiYmCTNdpiR7DvXu9GRPq2iNm__LdU_7AkgAn_N1NdP_R3YxfwQ8nzyt5FL",
+      "Ya3Lx1sMEPOrLkQWL7ghrHqlQdanMLPznMj2qElkLvmNxP4PTMs_nvmt5MNn1p7rxjaXA7REkLUdLidn8gASDNvV_YdO18WVZjdi",
+      "4_w08YbQ9wJcB3GEObbjqxrmv54XusLXT2s67tMIyNkSInIIxfiTeId7TlxI1SSnaCG2CSC6dsNmjgFxCNmZFvPRfHGGE6La0MFg",
+      "c1VlOUKUjfIAgAXPO9CH7EEkuJAwhwVdfLpWOYXsLJla2zIeLEL7Rno7xN84q_sDJ4Y_T3nFl1z-4rP3CIIuhJHwohN3-UNUVxZu",
+      "xPbqMZQ0skN6iOGEldJGUj-qLtdte2JtWmPaJjiz-v96ZHxi-fkRLIzC0uMq2HogbLD1K7AJh2dW7dmecLLX3N6rppdTjL_Phtne",
+      "MOnvbsBPBlCj-VKXy6Tn85IY4QdygbgavMW-_vZfD9tXpuY8o5JnKMB_s14W1X8wnf0rfFGAO2xLEZqsu9xuwLKhSGjEes0H-0kH",
+      "8QlzvCID9xULTf_U3lWIXimaatJGQ0skSjol0XjW6CX5qZgbKEMGxsqFNDN-MSXNOi7VZsgixceD6bIYv9wtIJ12V7n_XWNuQb37",
+      "wLmpxaU_8XZYaL5SDFuu2grGTuZGClpKvCCBvTsY-jUcWGDZf_SXmHh1DKj9DjLciv8FmyNAa5Odcm_s5XK_0S2NiQKejDja9kZN",
+      "UhqGSJ_DFjUoxVRGWScujqOg2AOHSp00gZZoeuKdB6iAk8DO5Be9DIzl_cNRBKrKBDzrW5U8oHjtyqMa92oJXf5Q3tm0PbpzpdPA",
+      "qp4mrx7JNuBf1fGPAH3ORevjjOWHaM8xyK1EobokNweMef5BQ15IXWtOzFsPrYHIb_1edgOorUOmaIffPY7txFs33yN-h-PRuRW1",
+      "_P0XY1WejLexij1EBiLqO0Wmnyaina6fKX4BUC0U3lD_Q6Pv9pHY3neyCR9as2QysMurlOVZhgV0df8VXOYlZzsiBMyFN-ZAxrM1",
+      "6RSS4ViUwaF6Qq1HxJNj3de5UT756UZrpuCbaIRSfajKtbdtwZ6Z168GM4ILmAalPg9NCDTUBym9dYagZqdkfwxMaJw5QLAzzB9d",
+      "LOqv2f5vw2g9gq-YQzmn1oVuw5W0AaTy2ztF0kQ1m7dbATqJ8jvVbaURQ6WjAHjKG8rRfwj37TNPXi4TPX69aYFVmHMWm_vWX7QR",
+      "iwa0IMQ9QGJuNURg96bSYW5WC4vk0e-XkDySQY37nP1iDF93sY0Y4yJcWhAVtC3Ia5o4pX0Q777Az-n_D2I-3PnR0xs-peP38RHx",
+      "oljn234CSbMETFiGtWZ4E10VImTNzviJrnMqEvRX2u4jwG39kQJNhZRLGKTMc25wTrrLkY1RKG2fsdHVvoek1shOCG31RQ",
+    ].join(""),
+    ciphertext: "kERw9wRdoUtrSXOv0Ph-LZw3BHq_KQ",
+  },
+  webcrypto: {
+    enc: [
+      "XlaQpyOHxWN7QhVaW9qoLcXP4y1ssxe6_Bq8QYMKekMqkKbMc7JtGpJll-_dFoxlUpRnpl-6LNX4HxwYEw4YDy06m3rLNNl5tM59",
+      "2XX12MbveFtUatyadzek2HqUVCGrtYlIZ78aXH1fofKyGZgNzE9fYwCLGxjLvzaxESYT7Jqu5NaoUYJBj5K2jrTnBea08c4yajn2",
+      "J3UzWpQNeMZ0xshxjbBPfAkQRJMXbF7fZ9Eo8qVdKBlDNRpyoZJqjJjM7raRPCMNzddl7yRhSYqTgYc7SGUFuw3V-k5EFJvwC4zU",
+      "-Jx8BWmck_xKcJHuX0NyT3utm-3LhnOqcIapED588ePaeaoLFET0jVk-reVeWjbqurr8GjhoYVZx2wOPiitNGQxcPuGC1pqUZnoP",
+      "7G5d5Pl5vaphEx4Srf0EDI3ZZ47_9ZLHbPDiwE64kGG72DfRQwpj7yyCUDSZRt7uD1Em5uMQkWBw-iuX5DWbiX-rTPPX7AgrEXSy",
+      "w5VUA6aciQZUWzFGA9DUAm79Mo7someeMqWsBFDjb_lMu4DxATrm4dkchd4y_lpAVs7R84bRRFofzOBZmh3MFJ28YoACaxo-kfMG",
+      "qHCXkT2eUD_ELwNH-L3vh-bnaK1cBMGIDZKHeoj66-lHO5NH4NfPK-fxxdA22GZolt7lCR8NPJH8s3dG3-_E6BW0AD5ErXJVQehh",
+      "NAr-EV0x2720sBRRDhHYKuQighrXH6dVNf91pGr9r_YMLu91Pc2mQDiRu0bkYMgyrvLVlXgZemcjspC29HBfJ6QjMU9HKg1XjsiS",
+      "ZJY2ni1Dv9uw-bYFQR6Tfd7Bg1U_e1wFwj8PRS2BNllr6mwHYvGz6gLVdbr1dZWxLnhdGdZU7dxJGtB7FwDJWut8GZgCnQeR4xcM",
+      "MuzdVobvN4IGVRF0ZtPEjKpno_sGb8IQGoEiQ1KgJF67dvFbmSBy1wtwEk6TdS9tpg81IU3bWXmewGbeRIaj4OuoUoP9IgMY7aEe",
+      "3tbDCV8uxAti_cMK5AYKz7aLWfxACMBdTKyCE7p4RKzXzz0t6DK8Mbve8ns3EvzU0I0FZDNzwWBeWF7xAt9fxV-QbWlLZH9eTMjr",
+      "Qd_Keg4PYzBQvlOKVVnAqz1G9G4lWQ_MCcWvMjZTljuokXMG2iUA044Cp_zp0hsFm7X9ETTZl-ALmK2Y-85s0c5fPrPRi5hMXhwX",
+      "6qYrv8l75YW8mbyOOXVb6U5xAtMSESjrBUCvGqEPlNxbubp66Rcg_2m5oIYzWIBykXv9Yvck7aEbxuOf8dKw0JMzQE3tI19E-UfK",
+      "918gtQWY5shduOTLS7y12BznqicmgMxc8NYpWPKbntwG-ZXxy-ZubF1rUkdzOYheldGjPcsTj46ZcT2j4y6jRKHQQ05n0fIKgxgP",
+      "QCW3sj0S95FRhu14zjo5tUJY26I7uF-1vCuqPG2-xwAAJB3BdXsBlooDujGwsVmK6bgPCd356A6aeJL_U29nhRpvZcucTw",
+    ].join(""),
+    ciphertext: "7aZR9dNeDSezXcYzh82noxDRWLGm_w",
+  },
+  noble: {
+    enc: [
+      "p9BKFjszSBLgKJtmX0whpVXn2swOh5Nq7fdLcua8924GCOIvCfm69Ta0xv-wVsrnF3Sw1--VONA9sNetZneCjPyl3rtHF3SmxUgE",
+      "sj7c9K7ZzBvd2cBu6cP__BVw98NT0E2nsY_CpaqzRhaNPy_48Jtqz4tC_enuxmhxFTDhpHMFe8HugHte1cHnJMBxoBsMVvbtTkdK",
+      "2HX1w6_bXLXNZOiSPf0ELAfSRSWxBZ8rydQLZxS967byF7hP-iPQaItAm6wumcu_Lg8xmC3FudqETcyXkEU39-1ltum95cubEEEF",
+      "NHrepmwa31cx93dw2QyFjzoMZFDWEfV-VClmWvNRojsBVTeBtibm2WMFU7oF-CHUufJVuAIkD0OdLGBVynlpTU3U7qpZZSMD8yCu",
+      "ReFXbsBGjROlUmYCq12gxA3OjTEMGaDScGZIHKBGIOYYfsaG3z4G8VWxjkL_exUEtEyHDLIHLPkohl4Q_PsOawmOLly_HvOH7taT",
+      "AIBo3B9BAr4Qz0tSFhSPu19-REfDXmFYKVh-C-jm9Eguhrc2ef_xAP88e1xxiHlXTXzBn4nvM1sy0VaHlO8rvFyu8xBvNJZDFeDS",
+      "4oGrCg85KykKOO8VvnzHj9_3Iy_jcCmnyVQfYx8OrZZ9hFYCFr-0HFKRDrofP_wR1gAt_hVvsiT8McFkXTfz96n1z-xN5FsAgGS-",
+      "YWdM6X-8avAUv5j0rb4TGAFZVEZ7-3FZIcTZSdwUfCT3dkXw_h1IGi_lgzjws38wIYixq_Ywhx1FF0oD1-lr5oHq0pTVHMqLnp_6",
+      "3c-rxzRcQXCgL_9LHPP4_6z6Lus_0t_p4uncs17CwYtxfzvzo_1Yy9OUZlKEn8ytYXpXAwqaD7lAOOgyecJRHWw_1Es-h95FlTRm",
+      "YpoVhlqOpDrr9zCWd4fimmH5LGZIW9RUxlKepYMKh8Lkm55RApA-veUD7AbazpCJ3-mT8ZApcNTn8Gw1oyM7RUerTwgVdcJfHxhX",
+      "hpr8coQTVX0RFh99rj2HT0ddUX0uV_nyIMWl_TQy_HFkxzZOYht2mMYYiCRofZRyt5IdO6E9AwIJn-KystiY6Yzcfpyd50XOJ5jl",
+      "FOsQalXmsfccOiJA0TQp6rjTE_aZUcSeBq-KQufAw93VSY23QHhLU5CkEPWKcm8jv5ZHAIbpZDN5p17iB3u7fQAiK4uME3XSnLur",
+      "EM9Bt469jNR7OOdDCEk55qfSOh8hKB0auwiUs7IsCCKBhAkYbJ0vfVxrEORA8yFR32k8Q269GrHTkRxfUXK356Rugzemt9b5iBoB",
+      "0plBVHgSAM8o8ts02_g0RTsghlF5NQUGyfCVGHZrcuOqh6ueNe_u_v2uJthlOIIs85TCAh3q7Te-LhPeyGN4ecESKWOS4CLdxOA_",
+      "BgTF6jSB4U0jmR4HH-WRaKQZBAEzxOm7TBw6sl0fcSkDpHD4Ugn0cs_EyTB_GtLq8VRhxHS3ijFNG3SnZarIGumqQ-jZcg",
+    ].join(""),
+    ciphertext: "0XQvGIBIKRlhgKQ1-6xpamACJSXr3w",
+  },
+};

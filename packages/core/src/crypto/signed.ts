@@ -31,8 +31,8 @@ export const signedSchema = z.strictObject({ body: z.string(), signature: signat
 export const digestSchema = z
   .string()
   .check(z.regex(/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/, "a SHA-256 digest"));
-/** Milliseconds since 1970-01-01T00:00:00Z, an integer. */
-export const timeSchema = z.int().check(z.nonnegative());
+/** Milliseconds since 1970-01-01T00:00:00Z, an integer that a Date can hold (ECMA-262 §21.4.1.1): screens write it as a date. */
+export const timeSchema = z.int().check(z.nonnegative(), z.lte(8.64e15));
 /** A count or sequence number. */
 export const countSchema = z.int().check(z.nonnegative());
 /** A roster head: the last entry's sequence number and digest. */

@@ -26,13 +26,16 @@ export interface Connection {
   readonly floor: Head;
 }
 
+/** What a header can carry and the relay reads as a token. */
+const bearerToken = /^[\x21-\x7e]{1,500}$/;
+
 const connectionSchema = z.strictObject({
   type: z.literal("guard/v1/connection"),
   relay: z.string(),
   app: digestSchema,
   rootKey: signingKeySchema,
   agent: z.string().check(z.minLength(1)),
-  token: z.string().check(z.minLength(1)),
+  token: z.string().check(z.regex(bearerToken, "a bearer token")),
   seed: bytesSchema(32),
   floor: headSchema,
 }) as unknown as z.ZodMiniType<Connection & { readonly type: "guard/v1/connection" }>;
@@ -94,6 +97,12 @@ export function checkRelayUrl(url: string): URL {
   if (parsed.username !== "" || parsed.password !== "") {
     throw new ConfigurationError(
       `The relay's address ${parsed.origin} holds a user name or password. Leave them out: the token is enough.`,
+    );
+  }
+  // Joined with a call's path, "//host" would name another host, which gets the token.
+  if (parsed.pathname.startsWith("//")) {
+    throw new ConfigurationError(
+      `The relay's address ${parsed.origin} is followed by two slashes. Write one, or none.`,
     );
   }
   const plain = parsed.protocol === "http:" && loopback.test(parsed.hostname);

@@ -14,6 +14,7 @@ describe("one-person-quorum: one person has one spelling", () => {
     ["0xAbCdEf0123456789aBcDeF0123456789AbCdEf01", "0xabcdef0123456789abcdef0123456789abcdef01"],
     ["0XABCDEF0123456789ABCDEF0123456789ABCDEF01", "0xabcdef0123456789abcdef0123456789abcdef01"],
     ["jose\u0301@example.com", "jos\u00e9@example.com"],
+    ["J\u030c@example.com", "\u01f0@example.com"],
     ["user_42", "user_42"],
     ["User_42", "User_42"],
     ["auth0|5f7c8ec7c33c6c004bbafe82", "auth0|5f7c8ec7c33c6c004bbafe82"],

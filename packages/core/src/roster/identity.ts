@@ -17,7 +17,10 @@ export function normaliseIdentity(identity: string): string {
   }
   let name = identity.normalize("NFC").trim();
   if (/^\+[\d\s().-]+$/.test(name)) name = `+${name.replace(/\D/g, "")}`;
-  if (name.includes("@") || /^0x[0-9a-f]{40}$/i.test(name)) name = name.toLowerCase();
+  if (name.includes("@") || /^0x[0-9a-f]{40}$/i.test(name)) {
+    // A small letter may compose with a mark that its capital does not compose with (J̌ and ǰ).
+    name = name.toLowerCase().normalize("NFC");
+  }
   const refuse = (why: string): never => {
     throw new ValidationError(`The identity ${JSON.stringify(name.slice(0, 80))} ${why}.`);
   };

@@ -35,7 +35,7 @@ export async function answer(
   const statement = readable(() => readStatement(signed));
   if (statement.device !== device.device) refuse("invalid", "The statement is not of this token's device.");
   if (statement.request !== request) refuse("invalid", "The statement answers another request.");
-  if ((reply === null ? null : replyDigest(reply)) !== statement.response)
+  if ((reply === null ? null : readable(() => replyDigest(reply))) !== statement.response)
     refuse("invalid", "The reply is not the one that the statement signs.");
   return withRoster(context, device.app, async (roster) => {
     const key = roster.device(device.device)?.key;

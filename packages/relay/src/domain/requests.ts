@@ -86,7 +86,7 @@ function checkNew(header: Header, body: NewRequest, roster: Roster, now: number)
     refuse("invalid", "The ciphertext is not the one that the header signs.");
   const hashes = new Map(header.recipients.map(({ device, wrapHash }) => [device, wrapHash]));
   const devices = new Set(body.wraps.map((wrap) => wrap.device));
-  const matching = body.wraps.every((wrap) => hashes.get(wrap.device) === wrapDigest(wrap));
+  const matching = body.wraps.every((wrap) => hashes.get(wrap.device) === readable(() => wrapDigest(wrap)));
   if (!matching || devices.size !== body.wraps.length || devices.size !== hashes.size)
     refuse("invalid", "The wraps are not the ones that the header signs.");
   const people = eligible(header.terms);

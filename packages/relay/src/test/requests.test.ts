@@ -72,6 +72,18 @@ describe("asking", () => {
     expect((await agent.post({ ...a, extra: 1 })).status).toBe(400);
   });
 
+  test("bad-ciphertext: a wrap or reply that is no text of any encoding is refused, not an error of the relay's", async () => {
+    const { agent, alice } = await office();
+    const draft = await agent.draft();
+    const wraps = draft.wraps.map((wrap) => ({ ...wrap, enc: "\ud800" }));
+    const asked = await agent.post({ ...draft, wraps });
+    expect([asked.status, asked.body.error.code]).toEqual([400, "invalid"]);
+    const view = await agent.ask();
+    const answer = { ...(await alice.answerTo(view)), reply: { enc: "\ud800", ciphertext: "" } };
+    const refused = await alice.post(view.request, answer);
+    expect([refused.status, refused.body.error.code]).toEqual([400, "invalid"]);
+  });
+
   test("a clock that is off by more than five minutes is named, and so is the relay's", async () => {
     const { agent, clock } = await office();
     for (const off of [-301_000, 301_000]) {

@@ -100,6 +100,14 @@ test("a difference shows both sides", () => {
   ]);
 });
 
+test("quota-exhaustion: arguments of a hundred thousand lines do not exhaust the terminal", () => {
+  const many = Array.from({ length: 100_000 }, (_, i) => i);
+  const lines = diffLines(many, [...many, 1]);
+  expect(lines).toHaveLength(2 * 100_002 + 1);
+  expect(lines[0]).toEqual({ text: "- [", tone: "danger" });
+  expect(lines.at(-1)).toEqual({ text: "+ ]", tone: "good" });
+});
+
 test.each([
   [59_000, "59 s"],
   [245_000, "4 min 05 s"],

@@ -131,9 +131,18 @@ export function wrapLines(lines: readonly Line[], columns: number): readonly Lin
   });
 }
 
+/** Past this many pairs of lines, what changed is shown as a whole: a paper must not exhaust its reader's machine. */
+const mostPairs = 1_000_000;
+
 /** Lines that differ between two values, as `- old` and `+ new`. */
 export function diffLines(before: Json, after: Json): readonly Line[] {
   const [a, b] = [visibleJson(before), visibleJson(after)];
+  if (a.length * b.length > mostPairs) {
+    return [
+      ...a.map((text): Line => ({ text: `- ${text}`, tone: "danger" })),
+      ...b.map((text): Line => ({ text: `+ ${text}`, tone: "good" })),
+    ];
+  }
   // Longest common subsequence: arguments are short, and clarity is worth n·m.
   const common: number[][] = Array.from({ length: a.length + 1 }, () =>
     new Array<number>(b.length + 1).fill(0),

@@ -6,6 +6,7 @@
  * warning; browsers that know the algorithm use WebCrypto; elsewhere `@noble/post-quantum` is loaded. All three
  * make the same bytes.
  */
+import { KEM_MLKEM768_X25519 } from "hpke";
 import { builtin } from "./builtin.ts";
 import type { Bytes } from "./encoding.ts";
 import { type KemCrypto, nodeKem } from "./kem-node.ts";
@@ -28,10 +29,8 @@ export async function loadKem(provider: KemProvider = kemProvider()): Promise<Ke
   switch (provider) {
     case "node":
       return nodeKem(builtin<KemCrypto>("node:crypto") as KemCrypto);
-    case "webcrypto": {
-      const { KEM_MLKEM768_X25519 } = await import("hpke");
+    case "webcrypto":
       return { factory: KEM_MLKEM768_X25519, publicKeyOf: webcryptoPublicKey };
-    }
     case "noble":
       return (await import("./kem-noble.ts")).nobleKem();
   }

@@ -1,0 +1,263 @@
+/** Vectors of rosters: one long good chain, and entries that must not follow it. */
+import {
+  appOf,
+  type Change,
+  foundRoster,
+  idOf,
+  possessionText,
+  type Roster,
+  type RosterEntry,
+  type Signed,
+  type Signer,
+  signEntry,
+  signObject,
+  utf8,
+} from "../../packages/core/src/index.ts";
+import { p256, passkey, software } from "./signers.ts";
+import { day, now, person, type VectorFile, type World } from "./world.ts";
+
+interface Case {
+  readonly name: string;
+  /** How many entries of the good chain come before `entries`. */
+  readonly after: number;
+  readonly entries: readonly Signed[];
+  readonly valid: boolean;
+  readonly firstBad?: number;
+  readonly why?: string;
+}
+
+export async function rosters(w: World): Promise<VectorFile> {
+  const { calm, root, admin, people, app } = w;
+  const start = calm.time;
+  const stranger = await software("stranger");
+  const cases: Case[] = [];
+  const sign = (change: Change, signer: Signer = root, by = "root", on: Roster = calm) =>
+    signEntry(on, change, { signer, by, now: start });
+  const bad = (name: string, why: string, entry: Signed, after = calm.entries.length) =>
+    cases.push({ name, after, entries: [entry], valid: false, firstBad: after, why });
+  const good = (name: string, entry: Signed, after = calm.entries.length) =>
+    cases.push({ name, after, entries: [entry], valid: true });
+  /** The next entry with something else in it. */
+  const forged = (members: Partial<RosterEntry> & Record<string, unknown>, signer = root) =>
+    signObject(signer, {
+      type: "guard/v1/roster",
+      app,
+      seq: calm.head.seq + 1,
+      prev: calm.head.hash,
+      time: start,
+      by: "root",
+      change: { kind: "renew" },
+      ...members,
+    } as { type: string });
+  const possession = async (signer: Signer, text: string) => (await signer.sign(utf8(text))) as string;
+  const rootChange = async (key: Signer, text = possessionText(app, 16, key.key)) =>
+    ({ kind: "root", key: key.key, possession: await possession(key, text) }) as Change;
+
+  cases.push({ name: "everything: 24 entries of every kind", after: 24, entries: [], valid: true });
+  good("renew", await sign({ kind: "renew" }));
+  good("by an admin", await sign({ kind: "renew" }, admin, "ops"));
+  good("at the same time as the entry before", await forged({ time: start }));
+  good("root rotation to a P-256 key", await sign(await rootChange(p256("root"))));
+  const eve = await person(app, "eve", await software("eve"));
+  const eveId = await sign({ kind: "identity", identity: eve.identity });
+  good("an identity", eveId);
+
+  bad("key-substitution: signed by somebody else", "signature", await sign({ kind: "renew" }, stranger));
+  bad("key-substitution: in an admin's name", "signature", await sign({ kind: "renew" }, stranger, "ops"));
+  bad("by an admin that is none", "signer", await sign({ kind: "renew" }, stranger, "nobody"));
+  bad("an agent's key signs", "signer", await sign({ kind: "renew" }, w.agent.signer, "billing"));
+  bad(
+    "an admin makes an admin",
+    "signer",
+    await sign({ kind: "admin", admin: "evil", key: stranger.key }, admin, "ops"),
+  );
+  bad("an admin rotates the root", "signer", await sign(await rootChange(stranger), admin, "ops"));
+  bad(
+    "an admin revokes an admin",
+    "signer",
+    await sign({ kind: "revoke", target: { kind: "admin", id: "ops" }, reason: null }, admin, "ops"),
+  );
+  bad(
+    "a new root key without possession",
+    "possession",
+    await sign(await rootChange(stranger, "something else")),
+  );
+  bad(
+    "possession for another sequence number",
+    "possession",
+    await sign(await rootChange(stranger, possessionText(app, 15, stranger.key))),
+  );
+  const last = w.later.entries.length;
+  bad(
+    "the old root after its rotation",
+    "signature",
+    await sign({ kind: "renew" }, root, "root", w.later),
+    last,
+  );
+  bad("an admin that was revoked", "signer", await sign({ kind: "renew" }, admin, "ops", w.later), last);
+
+  bad("a gap in the numbers", "link", await forged({ seq: 17 }));
+  bad(
+    "roster-fork: another entry with a known number",
+    "link",
+    await forged({ seq: 15, prev: w.head(14).hash }),
+  );
+  bad("another predecessor", "link", await forged({ prev: w.head(14).hash }));
+  bad("no predecessor", "link", await forged({ prev: null }));
+  bad("cross-tenant: another app's entry", "app", await forged({ app: appOf(stranger.key) }));
+  bad("clock-rollback: older than its predecessor", "time", await forged({ time: start - 1 }));
+  bad("downgrade: another version", "type", await forged({ type: "guard/v2/roster" } as never));
+  bad("an unknown member", "shape", await forged({ note: "hello" }));
+  bad("an unknown kind", "shape", await forged({ change: { kind: "delegate", agent: "billing" } as never }));
+  bad(
+    "an unknown member of the change",
+    "shape",
+    await forged({ change: { kind: "renew", by: "root" } as never }),
+  );
+  bad("a sequence number that is no integer", "shape", await forged({ seq: 16.5 }));
+  const renewal = await forged({});
+  bad("not canonical", "canonical", { body: ` ${renewal.body}`, signature: renewal.signature });
+  bad("the signature of another entry", "signature", { body: renewal.body, signature: eveId.signature });
+  bad("a signature with padding", "signature", { body: renewal.body, signature: `${renewal.signature}==` });
+
+  bad(
+    "one-person-quorum: an identity that is not normalised",
+    "normalised",
+    await sign({ kind: "identity", identity: "Eve@example.com" }),
+  );
+  bad(
+    "one-person-quorum: an identity that is there",
+    "there",
+    await sign({ kind: "identity", identity: people.alice.identity }),
+  );
+  bad(
+    "one-person-quorum: a look-alike (Cyrillic а)",
+    "look-alike",
+    await sign({ kind: "identity", identity: "аӏісе@example.com" }),
+  );
+  bad(
+    "hidden-characters: a zero-width space",
+    "normalised",
+    await sign({ kind: "identity", identity: "ali\u200bce2@example.com" }),
+  );
+  bad("mixed scripts", "normalised", await sign({ kind: "identity", identity: "pаul@example.com" }));
+  bad(
+    "an agent's name again",
+    "there",
+    await sign({
+      kind: "agent",
+      agent: "billing",
+      key: stranger.key,
+      encryptionKey: people.alice.change.encryptionKey,
+    }),
+  );
+  bad(
+    "an agent with a passkey",
+    "shape",
+    await sign({
+      kind: "agent",
+      agent: "third",
+      key: (await passkey("x", "EdDSA")).key,
+      encryptionKey: people.alice.change.encryptionKey,
+    }),
+  );
+  bad("a relay's name again", "there", await sign({ kind: "relay", relay: "relay", key: stranger.key }));
+  bad("an admin called root", "name", await sign({ kind: "admin", admin: "Root", key: stranger.key }));
+  bad("a device of nobody", "identity", await sign(eve.change));
+  bad(
+    "a device whose id is not its digest",
+    "id",
+    await sign({ ...people.alice.change, device: people.bob.device }),
+  );
+  bad("a device that is there", "there", await sign(people.alice.change));
+  const twin = await person(app, "carol", await software("alice"));
+  bad("one-person-quorum: a key that another person's device has", "key", await sign(twin.change));
+  const short = {
+    ...eve.change,
+    identity: people.alice.identity,
+    encryptionKey: eve.change.encryptionKey.slice(4),
+  };
+  bad("an encryption key of another length", "shape", await sign(short));
+  bad(
+    "revoking what is not there",
+    "target",
+    await sign({ kind: "revoke", target: { kind: "device", id: people.alice.identity }, reason: null }),
+  );
+  bad(
+    "revoking twice",
+    "target",
+    await sign(
+      { kind: "revoke", target: { kind: "device", id: people.alice.device }, reason: null },
+      w.newRoot,
+      "root",
+      w.later,
+    ),
+    last,
+  );
+  bad(
+    "a device of a revoked identity",
+    "identity",
+    await sign({ ...(await person(app, "bob", await software("bob 2"))).change }, w.newRoot, "root", w.later),
+    last,
+  );
+  bad(
+    "a revoked device comes back",
+    "there",
+    await sign(people.alice.change, w.newRoot, "root", w.later),
+    last,
+  );
+  bad(
+    "suspending a suspended agent",
+    "state",
+    await sign({ kind: "suspend", agent: "billing", reason: null }, root, "root", w.later.at(16)),
+    17,
+  );
+  bad("lifting what is not suspended", "state", await sign({ kind: "lift", agent: "billing" }));
+  bad(
+    "suspending a revoked agent",
+    "target",
+    await sign({ kind: "suspend", agent: "other", reason: null }, w.newRoot, "root", w.later),
+    last,
+  );
+
+  const other = await foundRoster(stranger, now - day);
+  const first = calm.entries[0] as Signed;
+  bad("key-substitution: another app's roster", "app", other, 0);
+  bad("a roster that does not start with its root", "root", await forged({ seq: 0, prev: null }), 0);
+  bad(
+    "a first entry with a predecessor",
+    "link",
+    await signObject(root, { ...(JSON.parse(first.body) as { type: string }), prev: idOf(first) } as {
+      type: string;
+    }),
+    0,
+  );
+  const renamed = JSON.parse(first.body) as { type: string };
+  bad(
+    "an app id that is not the digest of the root key",
+    "app",
+    await signObject(root, { ...renamed, app: appOf(stranger.key) } as { type: string }),
+    0,
+  );
+  cases.push({ name: "nothing", after: 0, entries: [], valid: false, why: "empty" });
+
+  return {
+    description:
+      "Rosters (section 3). `chain` is a good one. The roster of a case is the first `after` entries of `chain`, then its `entries`. `valid`: whether all of it is taken, as a roster of `app`; `firstBad`: the index of the first entry that is refused; `why` is a hint. `people` names the devices, `state` is what the whole chain says.",
+    app,
+    rootKey: root.key,
+    head: w.later.head,
+    chain: w.later.entries,
+    people: Object.fromEntries(
+      Object.entries(people).map(([name, { identity, device }]) => [name, { identity, device }]),
+    ),
+    state: {
+      agents: w.later.agents().map(({ agent, revoked, suspended }) => ({ agent, revoked, suspended })),
+      devices: w.later.devices().map(({ device, identity, revoked }) => ({ device, identity, revoked })),
+      identities: w.later.identities().map(({ identity, revoked }) => ({ identity, revoked })),
+      relays: w.later.relays().map(({ relay, revoked }) => ({ relay, revoked })),
+      rootKey: w.later.rootKey,
+    },
+    cases,
+  };
+}

@@ -43,7 +43,8 @@ export async function consume(
     // Signing is asynchronous, so the receipt is made before the unit of work decides whether it counts.
     const receipt = await receiptFor(context, roster, act);
     return (unit) => {
-      const now = context.clock();
+      // Not before the receipt's own time: a clock that is set back in between revives nothing.
+      const now = Math.max(context.clock(), receipt.time);
       const row = settle(context, unit, visible(unit, principal, request), now);
       const rule = consumeRule(row, act.attempt);
       if (rule === "repeat") return JSON.parse(row.receipt as string) as Signed;
@@ -52,10 +53,10 @@ export async function consume(
       if (problem !== null) return new Refusal("not_approved", problem);
       move(context, unit, row, "consume", {
         attempt: act.attempt,
-        receipt: JSON.stringify(receipt),
+        receipt: JSON.stringify(receipt.signed),
         deadline: now + act.executionTimeout,
       });
-      return receipt;
+      return receipt.signed;
     };
   });
 }
@@ -93,7 +94,11 @@ function checkHead(roster: Roster, { roster: head }: Consume): void {
   }
 }
 
-async function receiptFor(context: Context, roster: Roster, act: Consume): Promise<Signed> {
+async function receiptFor(
+  context: Context,
+  roster: Roster,
+  act: Consume,
+): Promise<{ signed: Signed; time: number }> {
   const own = canonicalJson(context.signer.key);
   const relay = roster.relays().find((record) => !record.revoked && canonicalJson(record.key) === own);
   if (!relay) {
@@ -114,7 +119,7 @@ async function receiptFor(context: Context, roster: Roster, act: Consume): Promi
     roster: roster.head,
     time: context.clock(),
   };
-  return signObject(context.signer, receipt);
+  return { signed: await signObject(context.signer, receipt), time: receipt.time };
 }
 
 /** Counts again by the roster as of now: what a device said that was revoked since does not approve. */

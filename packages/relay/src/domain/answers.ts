@@ -6,7 +6,6 @@ import {
   type RequestView,
   readStatement,
   replyDigest,
-  type Statement,
   verifySigned,
   whyNotCounted,
 } from "@guard/core";
@@ -72,12 +71,12 @@ export async function answer(
       checkClock(now, statement.time, { what: "The statement", pastToo: false });
       if (!room) return new Refusal("rate_limited", "This device answered this request too often.");
       record(0);
-      return viewOf(unit, device, count(context, unit, row, statementsOf(unit, row)), roster);
+      return viewOf(unit, device, count(unit, row, now), roster);
     };
 
-    function count(ctx: Context, unit: Unit, row: RequestRow, statements: readonly Statement[]): RequestRow {
-      const event = events[outcomeOf(headerOf(row), roster, statements, ctx.clock()).status];
-      return event ? move(ctx, unit, row, event) : touch(ctx, unit, row);
+    function count(unit: Unit, row: RequestRow, now: number): RequestRow {
+      const event = events[outcomeOf(headerOf(row), roster, statementsOf(unit, row), now).status];
+      return event ? move(context, unit, row, event) : touch(context, unit, row);
     }
   });
 }

@@ -30,7 +30,7 @@ export interface Hub {
   /** Ends the streams and wakes the waiters of `app` for which `alive` is false. */
   review(app: string, alive: (listener: Listener) => boolean): void;
   /** How many streams or waits a token holds. */
-  count(kind: "streams" | "waits", hash: string): number;
+  count(kind: Kind, hash: string): number;
   /** Resolves on a change of the request; with false after `ms`, on abort, or when the hub is released. */
   wait(options: {
     app: string;
@@ -45,69 +45,82 @@ export interface Hub {
   close(): void;
 }
 
+type Kind = "streams" | "waits";
+
+/** Sets by app and by what they are about; what is empty is forgotten. */
+function shelves<T>() {
+  const apps = new Map<string, Map<string, Set<T>>>();
+  return {
+    add(app: string, name: string, item: T): void {
+      const shelf = apps.get(app) ?? new Map<string, Set<T>>();
+      apps.set(app, shelf.set(name, (shelf.get(name) ?? new Set<T>()).add(item)));
+    },
+    /** False where it was not there any more. */
+    remove(app: string, name: string, item: T): boolean {
+      const shelf = apps.get(app);
+      const items = shelf?.get(name);
+      if (!shelf || !items?.delete(item)) return false;
+      if (items.size === 0) shelf.delete(name);
+      if (shelf.size === 0) apps.delete(app);
+      return true;
+    },
+    of: (app: string, name: string): T[] => [...(apps.get(app)?.get(name) ?? [])],
+    ofApp: (app: string): T[] => [...(apps.get(app)?.values() ?? [])].flatMap((items) => [...items]),
+    all: (): T[] => [...apps.values()].flatMap((shelf) => [...shelf.values()].flatMap((items) => [...items])),
+  };
+}
+
 export function newHub(): Hub {
-  const listeners = new Map<string, Set<Listener>>();
-  const waiters = new Map<string, Set<(changed: boolean) => void>>();
+  // A change costs as many steps as there are listeners to it, however many others there are (quota-exhaustion).
+  const listeners = shelves<Listener>();
+  const waiters = shelves<(changed: boolean) => void>();
   let closed = false;
   const counts = { streams: new Map<string, number>(), waits: new Map<string, number>() };
-
-  const count = (kind: "streams" | "waits", hash: string, by: number) => {
+  const count = (kind: Kind, hash: string, by: number) => {
     const n = (counts[kind].get(hash) ?? 0) + by;
     if (n === 0) counts[kind].delete(hash);
     else counts[kind].set(hash, n);
   };
-  const wake = (app: string, request: string) => {
-    for (const resolve of [...(waiters.get(`${app}/${request}`) ?? [])]) resolve(true);
-  };
-
   const release = () => {
-    for (const all of [...listeners.values()]) for (const listener of [...all]) listener.end();
-    for (const all of [...waiters.values()]) for (const done of [...all]) done(false);
+    for (const listener of listeners.all()) listener.end();
+    for (const done of waiters.all()) done(false);
   };
-
   return {
     changed({ app, agent, devices, request, state, version }) {
-      const subjects = new Set([`agent:${agent}`, ...devices.map((device) => `device:${device}`)]);
-      for (const listener of [...(listeners.get(app) ?? [])]) {
-        if (subjects.has(listener.subject)) listener.send({ event: "request", request, state, version });
-      }
-      wake(app, request);
+      for (const subject of [`agent:${agent}`, ...devices.map((device) => `device:${device}`)])
+        for (const listener of listeners.of(app, subject))
+          listener.send({ event: "request", request, state, version });
+      for (const done of waiters.of(app, request)) done(true);
     },
     rosterChanged(app, head) {
-      for (const listener of [...(listeners.get(app) ?? [])])
+      for (const listener of listeners.ofApp(app))
         listener.send({ event: "roster", seq: head.seq, hash: head.hash });
     },
     listen(listener) {
-      const all = listeners.get(listener.app) ?? new Set();
-      listeners.set(listener.app, all.add(listener));
-      count("streams", listener.hash, 1);
+      const { app, subject, hash } = listener;
+      listeners.add(app, subject, listener);
+      count("streams", hash, 1);
       return () => {
-        if (!all.delete(listener)) return;
-        count("streams", listener.hash, -1);
-        if (all.size === 0 && listeners.get(listener.app) === all) listeners.delete(listener.app);
+        if (listeners.remove(app, subject, listener)) count("streams", hash, -1);
       };
     },
     review(app, alive) {
-      for (const listener of [...(listeners.get(app) ?? [])]) if (!alive(listener)) listener.end();
-      for (const key of [...waiters.keys()])
-        if (key.startsWith(`${app}/`)) wake(app, key.slice(app.length + 1));
+      for (const listener of listeners.ofApp(app)) if (!alive(listener)) listener.end();
+      for (const done of waiters.ofApp(app)) done(true);
     },
     count: (kind, hash) => counts[kind].get(hash) ?? 0,
     wait({ app, request, hash, ms, signal }) {
       return new Promise((resolve) => {
-        const key = `${app}/${request}`;
-        const all = waiters.get(key) ?? new Set();
         const done = (changed: boolean) => {
-          if (!all.delete(done)) return;
+          if (!waiters.remove(app, request, done)) return;
           clearTimeout(timer);
           signal.removeEventListener("abort", gone);
-          if (all.size === 0 && waiters.get(key) === all) waiters.delete(key);
           count("waits", hash, -1);
           resolve(changed);
         };
         const gone = () => done(false);
         const timer = setTimeout(gone, ms);
-        waiters.set(key, all.add(done));
+        waiters.add(app, request, done);
         count("waits", hash, 1);
         if (signal.aborted || closed) gone();
         else signal.addEventListener("abort", gone);

@@ -78,12 +78,16 @@ export function statementsOf(unit: Pick<Unit, "requests">, row: RequestRow): Sta
 
 const sweepSize = 1000;
 
-/** Settles all that is due; returns how many requests changed. */
+/**
+ * Settles all that is due; returns how many requests changed. Invitations that are over are forgotten, so that
+ * a clock which is set back later brings none of it back (clock-rollback).
+ */
 export function sweep(context: Context): number {
   let swept = 0;
   for (;;) {
     const now = context.clock();
     const n = context.store.now((unit) => {
+      unit.tokens.removeExpired(now);
       const due = unit.requests.due(now, sweepSize);
       for (const row of due) settle(context, unit, row, now);
       return due.length;

@@ -9,14 +9,20 @@ export interface Rate {
 export interface Limits {
   /** Bytes of one request body. */
   readonly body: number;
-  /** Calls of one token. */
+  /** Calls of one token; each 16 KiB of a body count as one more. */
   readonly tokenRate: Rate;
   /** Calls of one address without a valid token. */
   readonly addressRate: Rate;
+  /** Calls that write and are worked on at once; when one is done, the next app in the round is next. */
+  readonly working: number;
+  /** Calls that write and wait for their turn, of one app. */
+  readonly waiting: number;
   /** Pending, approved and running requests of one agent. */
   readonly openRequests: number;
   /** Unexpired invitations of one app. */
   readonly openInvitations: number;
+  /** Entries of one app's roster, which is kept in memory. */
+  readonly rosterEntries: number;
   /** Streams of one token. */
   readonly streams: number;
   /** Held polls of one token; further ones are answered at once. */
@@ -31,8 +37,11 @@ const defaults: Limits = {
   body: 512 * 1024,
   tokenRate: { perSecond: 100, burst: 400 },
   addressRate: { perSecond: 10, burst: 60 },
+  working: 128,
+  waiting: 1000,
   openRequests: 1000,
   openInvitations: 100,
+  rosterEntries: 100_000,
   streams: 16,
   waits: 1000,
   streamBuffer: 256 * 1024,

@@ -102,6 +102,8 @@ export async function append(context: Context, principal: Principal, signed: Sig
     );
   if (idOf(signed) === before.head.hash) return before.head;
   if (entry.seq !== before.head.seq + 1 || entry.prev !== before.head.hash) return conflict(before.head);
+  if (before.entries.length >= context.limits.rosterEntries)
+    refuse("forbidden", "This app's roster is full. The relay's operator can raise the limit rosterEntries.");
   const roster = await judged(before, signed);
   await context.store.write((unit) => {
     if (!unit.apps.append(app, before.head, roster.head, signed)) conflict(unit.apps.head(app));

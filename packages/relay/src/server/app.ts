@@ -16,6 +16,7 @@ import { routes } from "../wire/guard/routes.ts";
 import { readJson, readQuery } from "./body.ts";
 import { type Rates, rates } from "./rates.ts";
 import { errorReply, jsonReply } from "./reply.ts";
+import { turns } from "./turns.ts";
 
 export interface AppOptions {
   readonly context: Context;
@@ -37,9 +38,13 @@ export interface HttpApp {
 
 type Env = { Bindings: Partial<Peer> };
 
+/** How much of a body one call pays for. */
+const bytesPerCall = 16 * 1024;
+
 export function httpApp(options: AppOptions): HttpApp {
   const { context, logger } = options;
   const buckets = { token: rates(context.limits.tokenRate), address: rates(context.limits.addressRate) };
+  const writes = turns({ atOnce: context.limits.working, waiting: context.limits.waiting });
   const app = new Hono<Env>();
   const document = openapi(routes);
   let inFlight = 0;
@@ -58,7 +63,9 @@ export function httpApp(options: AppOptions): HttpApp {
     );
   }
   app.get("/health", () => jsonReply(200, { status: "ok" }));
-  app.get("/ready", () => {
+  app.get("/ready", (c) => {
+    // It writes to the disk, so strangers must not be able to call it without end.
+    pay(buckets.address, c.env?.address ?? "local");
     context.store.probe();
     return jsonReply(200, { status: "ready" });
   });
@@ -127,16 +134,24 @@ export function httpApp(options: AppOptions): HttpApp {
     params: Record<string, string>,
   ): Promise<Response> {
     const query = readQuery(new URL(request.url).searchParams, route.query);
-    const body = route.body === null ? undefined : await readJson(request, route.body, context.limits.body);
-    const reply = await route.handle({
-      context,
-      // Routes without an app's token do not read it; the table's types say which those are.
-      principal: principal as Principal,
-      params,
-      query,
-      body,
-      signal: request.signal,
-    });
+    let body: unknown;
+    if (route.body !== null) {
+      const read = await readJson(request, route.body, context.limits.body);
+      body = read.value;
+      const more = Math.floor(read.size / bytesPerCall);
+      if (principal !== null && more > 0) pay(buckets.token, principal.hash, more);
+    }
+    const handle = () =>
+      route.handle({
+        context,
+        // Routes without an app's token do not read it; the table's types say which those are.
+        principal: principal as Principal,
+        params,
+        query,
+        body,
+        signal: request.signal,
+      });
+    const reply = await (route.method === "POST" ? writes.take(principal?.app ?? "", handle) : handle());
     return reply.body instanceof Response ? reply.body : jsonReply(reply.status, reply.body);
   }
 
@@ -167,8 +182,8 @@ export function httpApp(options: AppOptions): HttpApp {
   };
 }
 
-function pay(buckets: Rates, id: string): void {
-  const wait = buckets.take(id, performance.now());
+function pay(buckets: Rates, id: string, cost = 1): void {
+  const wait = buckets.take(id, performance.now(), cost);
   if (wait > 0) throw new Refusal("rate_limited", "Too many calls. Slow down.", { retryAfter: wait });
 }
 

@@ -3,25 +3,29 @@ import type * as z from "zod";
 import * as core from "zod/v4/core";
 import { Refusal, refuse } from "../domain/refusal.ts";
 
-/** @throws Refusal `invalid`, `too_large` */
-export async function readJson(request: Request, schema: z.core.$ZodType, limit: number): Promise<unknown> {
+/** The body's value, and its size in bytes. @throws Refusal `invalid`, `too_large` */
+export async function readJson(
+  request: Request,
+  schema: z.core.$ZodType,
+  limit: number,
+): Promise<{ value: unknown; size: number }> {
   const type = request.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase();
   if (type !== "application/json") refuse("invalid", "Send the body as content-type application/json.");
-  const text = await readText(request, limit);
+  const { text, size } = await readText(request, limit);
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (cause) {
     throw new Refusal("invalid", "The body is not JSON.", { cause });
   }
-  return validated(schema, value, "The body");
+  return { value: validated(schema, value, "The body"), size };
 }
 
-async function readText(request: Request, limit: number): Promise<string> {
+async function readText(request: Request, limit: number): Promise<{ text: string; size: number }> {
   const tooLarge = () => refuse("too_large", `The body is larger than ${limit} bytes.`);
   if (Number(request.headers.get("content-length") ?? 0) > limit) return tooLarge();
   const reader = request.body?.getReader();
-  if (!reader) return "";
+  if (!reader) return { text: "", size: 0 };
   const chunks: Uint8Array[] = [];
   let size = 0;
   for (;;) {
@@ -35,7 +39,7 @@ async function readText(request: Request, limit: number): Promise<string> {
     chunks.push(value);
   }
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(chunks));
+    return { text: new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(chunks)), size };
   } catch (cause) {
     throw new Refusal("invalid", "The body is not UTF-8.", { cause });
   }

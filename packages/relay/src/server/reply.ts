@@ -33,7 +33,9 @@ export function errorReply({
 }: Pick<Refusal, "code" | "message" | "retryAfter">): Response {
   const body: ApiErrorBody = { error: { code, message } };
   const headers = new Headers({ "content-type": "application/json", "cache-control": "no-store" });
-  if (retryAfter !== null) headers.set("retry-after", String(Math.max(1, Math.ceil(retryAfter / 1000))));
+  // Whoever is told to slow down is told for how long.
+  const after = retryAfter ?? (statuses[code] === 429 ? 30_000 : null);
+  if (after !== null) headers.set("retry-after", String(Math.max(1, Math.ceil(after / 1000))));
   if (code === "unauthorized") headers.set("www-authenticate", "Bearer");
   return new Response(JSON.stringify(body), { status: statuses[code], headers });
 }

@@ -18,6 +18,8 @@ export interface ServeOptions {
   readonly tls?: { readonly cert: string; readonly key: string };
   /** A proxy in front ends TLS and adds the caller's address to `X-Forwarded-For`. */
   readonly behindProxy?: boolean;
+  /** Milliseconds for a request to arrive in full, from its first byte. By default 30,000. */
+  readonly arrivesWithin?: number;
 }
 
 export interface Listening {
@@ -32,7 +34,7 @@ const graceForConnections = 5000;
 
 /** @throws ConfigurationError where tokens would travel in the clear, or the port cannot be taken */
 export async function serveRelay(relay: Relay, options: ServeOptions = {}): Promise<Listening> {
-  const { host = "127.0.0.1", port = 0, tls, behindProxy = false } = options;
+  const { host = "127.0.0.1", port = 0, tls, behindProxy = false, arrivesWithin = 30_000 } = options;
   if (!tls && !behindProxy && !loopback.test(host)) {
     throw new ConfigurationError(
       `Serving ${host} without TLS would send tokens in the clear. Give a certificate and key, or say that a proxy in front ends TLS.`,
@@ -45,9 +47,15 @@ export async function serveRelay(relay: Relay, options: ServeOptions = {}): Prom
     },
     { overrideGlobalObjects: false },
   );
+  // A socket that sends byte by byte is given up, so that nobody holds the relay's sockets for nothing.
+  const slow = {
+    headersTimeout: arrivesWithin,
+    requestTimeout: arrivesWithin,
+    connectionsCheckingInterval: Math.min(arrivesWithin, 5_000),
+  };
   const server = tls
-    ? createTls({ cert: tls.cert, key: tls.key, minVersion: "TLSv1.2" }, listener)
-    : createPlain(listener);
+    ? createTls({ ...slow, cert: tls.cert, key: tls.key, minVersion: "TLSv1.2" }, listener)
+    : createPlain(slow, listener);
   await new Promise<void>((resolve, reject) => {
     server.once("error", (cause) =>
       reject(

@@ -57,6 +57,7 @@ const steps: readonly string[] = [
     FOREIGN KEY (app, request) REFERENCES request
   ) STRICT;
   `,
+  "CREATE INDEX token_expires ON token (expires_at) WHERE expires_at IS NOT NULL",
 ];
 
 /** Brings the database to this version's shape. @throws ConfigurationError where a newer one wrote it. */

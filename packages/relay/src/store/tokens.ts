@@ -31,12 +31,16 @@ const removeSubject = query((a: Subject) =>
     .where("kind", "=", a.kind)
     .where("subject", "=", a.subject),
 );
+const removeExpired = query((a: { now: number }) =>
+  sqlite.deleteFrom("token").where("expires_at", "is not", null).where("expires_at", "<=", a.now),
+);
 
 export interface Tokens {
   find(hash: string): TokenRow | undefined;
   add(row: TokenRow): void;
   of(subject: Subject): TokenRow[];
   removeOf(subject: Subject): void;
+  removeExpired(now: number): void;
 }
 
 export function tokens(db: Executor): Tokens {
@@ -45,6 +49,7 @@ export function tokens(db: Executor): Tokens {
     add: (row) => void db.run(insert, row),
     of: (subject) => db.all(ofSubject, subject),
     removeOf: (subject) => void db.run(removeSubject, subject),
+    removeExpired: (now) => void db.run(removeExpired, { now }),
   };
 }
 

@@ -1,4 +1,4 @@
-/** For tests: an app at a real relay in memory, its owner, one agent, and devices as people enrol them. */
+/** For tests: an app at a real relay, its owner, one agent, and devices as people enrol them. */
 import {
   agentKeys,
   appendEntry,
@@ -29,13 +29,12 @@ import {
   tokenHash,
   verifyEnrolment,
 } from "@guard/core";
-import { createRelay } from "@guard/relay";
 import * as z from "zod/mini";
 import { type Device, openDevice } from "./device.ts";
 import { enrol } from "./enrol.ts";
 import { type DeviceStore, memoryDeviceStore } from "./profile.ts";
+import { operatorToken, testRelay } from "./relay.fixture.ts";
 
-const url = "http://127.0.0.1";
 type Fetch = typeof globalThis.fetch;
 const anything = z.unknown() as z.ZodMiniType<unknown>;
 
@@ -56,16 +55,10 @@ export function tampering(fetch: Fetch, change: (path: string, value: unknown) =
 export async function party() {
   const clock = { now: Date.now() };
   const now = () => clock.now;
-  const relay = await createRelay({
-    database: ":memory:",
-    operatorToken: "operator-token-of-the-tests",
-    logger: false,
-    now,
-  });
-  const fetch: Fetch = async (input, init) => relay.fetch(new Request(input, init));
+  const { url, fetch } = await testRelay(clock);
 
   const signer = await ed25519Signer(randomBytes(32));
-  const operator = createRelayClient({ url, token: "operator-token-of-the-tests", fetch });
+  const operator = createRelayClient({ url, token: operatorToken, fetch });
   const root = await foundRoster(signer, now());
   const ownerToken = newToken();
   await operator.call("POST", "/v1/apps", {
@@ -213,7 +206,6 @@ export async function party() {
     app,
     clock,
     now,
-    relay,
     fetch,
     keys,
     append,

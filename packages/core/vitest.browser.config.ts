@@ -1,0 +1,3 @@
+import { browser } from "../../vitest.browser.ts";
+
+export default browser("core");

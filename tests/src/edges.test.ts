@@ -2,7 +2,7 @@
 import { memoryEvidence, verifyChain } from "@guard/core";
 import { testGuard } from "@guard/testing";
 import { afterEach, expect, test } from "vitest";
-import { changed, isRequestView, lyingFetch } from "./lies.ts";
+import { changed, isRequestView, lyingFetch } from "./liar/lie.ts";
 
 const open: { close(): Promise<void> }[] = [];
 afterEach(async () => {

@@ -2,7 +2,7 @@
 import { type Answer, isGuardError, type RequestView, signEntry } from "@guard/core";
 import { testGuard } from "@guard/testing";
 import { afterEach, expect, test } from "vitest";
-import { changed, isRequestView, type Lie, lyingFetch } from "./lies.ts";
+import { changed, isRequestView, type Lie, lyingFetch } from "./liar/lie.ts";
 
 const refund = { tool: "refund", args: { order: "A-1", amount: 900 } };
 const anything = async (args: unknown) => args;

@@ -2,7 +2,7 @@
 import type { Ledger, Rule } from "@guard/core";
 import { testGuard } from "@guard/testing";
 import { afterEach, expect, test } from "vitest";
-import { lyingFetch } from "./lies.ts";
+import { lyingFetch } from "./liar/lie.ts";
 
 const open: { close(): Promise<void> }[] = [];
 afterEach(async () => {

@@ -1,0 +1,145 @@
+/**
+ * Judges a session by what was said and done, not by what the gate thinks of it: every run had the approvals of
+ * distinct people of exactly these arguments, in time, and once; and evidence shows it to whoever was not there.
+ */
+import {
+  actionDigest,
+  agentKeys,
+  fromBase64url,
+  type Head,
+  type Header,
+  parseCheckpoint,
+  type Roster,
+  readLine,
+  type Signed,
+  verifyChain,
+} from "@guard/core";
+import { proofOfEquivocation } from "./equivocation.ts";
+import { type Plan, tools } from "./plan.ts";
+import { type Record, type Run, sameArgs } from "./session.ts";
+import { approvers } from "./world.ts";
+
+/** Everything that must not be, in words; empty where the session was as it has to be. */
+export async function judge(plan: Plan, record: Record, roster: Roster): Promise<string[]> {
+  const wrong = [...record.faults];
+  const { connection } = record;
+  const keys = await agentKeys(fromBase64url(connection.seed, 32));
+  const salts = Object.keys(tools).flatMap((tool) =>
+    [0, 1, 2].map((key) => keys.salt(connection.app, `${tool}-${key}`)),
+  );
+  const digests = (tool: string, args: Run["args"]) =>
+    salts.map((salt) =>
+      actionDigest(connection.app, connection.agent, { tool, args, schemaDigest: null }, salt),
+    );
+  const headerOf = (request: string, fits: (header: Header) => boolean): Header | undefined =>
+    record.headers.find((header) => header.request === request && fits(header));
+  const allowed = record.evidence.map((evidence) => allowedIn(evidence.lines));
+
+  for (const run of record.runs) {
+    const what = `${run.tool} ${JSON.stringify(run.args)}`;
+    const { quorum } = tools[run.tool];
+    const event = allowed[run.guard]?.find((each) => each.executionId === run.executionId);
+    if (!event) {
+      wrong.push(`${what} ran, and the evidence of its guard does not show it`);
+      continue;
+    }
+    if (run.request === null) {
+      if (quorum !== 0) wrong.push(`${what} ran without being asked`);
+      continue;
+    }
+    if (quorum === null || quorum === 0) wrong.push(`${what} was asked, which policy does not`);
+    const people = record.said.filter(
+      ({ opened, decision, args, at, device }) =>
+        opened.request === run.request &&
+        opened.tool === run.tool &&
+        decision === "approve" &&
+        sameArgs(args, run.args) &&
+        at < opened.expiresAt &&
+        !record.revoked.some((gone) => gone.device === device && gone.seq <= event.roster.seq),
+    );
+    const distinct = new Set(people.map(({ identity }) => identity)).size;
+    if (distinct < (quorum ?? Number.POSITIVE_INFINITY))
+      wrong.push(`${what} ran with ${distinct} of ${quorum} approvals`);
+    if (!headerOf(run.request, ({ useBy }) => run.at <= useBy)) wrong.push(`${what} ran after useBy`);
+    if (event.roster.seq < (connection.floor?.seq ?? 0))
+      wrong.push(`${what} ran by a roster below the floor`);
+    if (roster.at(event.roster.seq).agent(connection.agent)?.suspended)
+      wrong.push(`${what} ran although its guard knew that the agent is suspended`);
+  }
+  wrong.push(...(await doubleRuns(plan, record, roster)));
+
+  for (const { opened, at, identity } of record.shown) {
+    const digest = digests(opened.tool, opened.args);
+    const header = headerOf(
+      opened.request,
+      ({ actionDigest, expiresAt }) => digest.includes(actionDigest) && expiresAt === opened.expiresAt,
+    );
+    if (!header)
+      wrong.push(`a device showed ${opened.tool} ${JSON.stringify(opened.args)}, which nobody asked`);
+    else if (at >= header.expiresAt) wrong.push("a device showed as open what had expired");
+    for (const given of opened.answers) {
+      const said = record.said.some(
+        (own) =>
+          own.identity === given.identity &&
+          own.decision === given.decision &&
+          own.opened.request === opened.request,
+      );
+      if (!said) wrong.push(`${identity} was shown an answer that ${given.identity} did not give`);
+    }
+  }
+  for (const statement of record.statements) {
+    const said = record.said.some(
+      ({ opened, identity, decision, args }) =>
+        opened.request === statement.request &&
+        identity === statement.identity &&
+        decision === statement.decision &&
+        digests(opened.tool, opened.args).includes(statement.actionDigest) &&
+        digests(opened.tool, args).includes(statement.effective),
+    );
+    if (!said) wrong.push(`${statement.identity}'s device signed something else than it had shown`);
+    if (!headerOf(statement.request, (header) => header.requestDigest === statement.requestDigest))
+      wrong.push(`${statement.identity}'s device signed for a paper that the agent did not make`);
+  }
+  if (record.said.some(({ identity }) => !approvers.includes(identity as (typeof approvers)[number])))
+    wrong.push("somebody decided who may not");
+
+  for (const evidence of record.evidence) {
+    if (evidence.lines.length === 0) continue;
+    const checkpoint = evidence.checkpoint === null ? null : parseCheckpoint(evidence.checkpoint);
+    const report = await verifyChain(evidence.lines, { roster, checkpoint, expectedApp: connection.app });
+    wrong.push(...report.problems.map((problem) => `evidence: ${problem}`));
+  }
+  return wrong;
+}
+
+/** An approval runs once in one guard; and once at all, unless the liar can sign receipts and nothing is shared. */
+async function doubleRuns(plan: Plan, { runs, evidence }: Record, roster: Roster): Promise<string[]> {
+  const wrong: string[] = [];
+  const asked = runs.filter(({ request }) => request !== null);
+  for (const request of new Set(asked.map((run) => run.request as string))) {
+    const guards = asked.filter((run) => run.request === request).map(({ guard }) => guard);
+    if (new Set(guards).size < guards.length) wrong.push("one guard ran an approval twice");
+    if (guards.length < 2) continue;
+    if (plan.ledger) wrong.push("two guards ran one approval in spite of the ledger");
+    if (!plan.receiptKey) wrong.push("two guards ran one approval without two receipts");
+    const [first, second] = evidence;
+    if (!first || !second || !(await proofOfEquivocation(first.lines, second.lines, { request, roster })))
+      wrong.push("two guards ran one approval, and nobody can prove it");
+  }
+  return wrong;
+}
+
+/** What a chain says was started. */
+function allowedIn(
+  lines: readonly string[],
+): { executionId: string; roster: Head; receipt: Signed | null }[] {
+  const heads = new Map<string, { roster: Head; receipt: Signed | null }>();
+  return lines.flatMap((line) => {
+    const { event_type, payload } = readLine(line);
+    const event = payload as { call: string; execution_id: string; roster: Head; receipt: Signed | null };
+    if (event_type === "TOOL_CALL_ALLOWED") heads.set(event.call, event);
+    const head = heads.get(event.call);
+    if (event_type !== "TOOL_CALL_EXECUTED" || !head) return [];
+    return [{ executionId: event.execution_id, roster: head.roster, receipt: head.receipt }];
+  });
+}

@@ -1,0 +1,103 @@
+/**
+ * A relay that lies: at every call it may tell one of its lies, to every client another one. It has seen all that
+ * passed through it and may have accomplices; it has no approver's key.
+ */
+import { type Accomplices, type Choose, nobody } from "./accomplices.ts";
+import type { Call, Lie } from "./lie.ts";
+import { type LieName, lieNames, lies } from "./lies.ts";
+import { newMemory } from "./memory.ts";
+import { lyingStream } from "./stream.ts";
+
+export interface LiarOptions {
+  /** A whole number from 0 to below `n`. What is lied follows from this alone. */
+  readonly choose: Choose;
+  /** Default: all of them. */
+  readonly lies?: readonly LieName[];
+  /** Calls in a hundred that are lied about. */
+  readonly rate: number;
+  readonly accomplices?: Accomplices;
+  /** Clients that may be kept waiting for long: those that do not try again by themselves. */
+  readonly patient?: (client: string) => boolean;
+  readonly now?: () => number;
+}
+
+export interface Liar {
+  readonly lie: Lie;
+  /** What was lied to whom, in order. */
+  readonly told: readonly string[];
+  /** From here on everything is passed on as it is, until {@link resume}. */
+  repent(): void;
+  resume(): void;
+}
+
+export function createLiar(options: LiarOptions): Liar {
+  const { choose, rate, accomplices = nobody, patient = () => false, now = Date.now } = options;
+  const names = options.lies ?? lieNames;
+  const memory = newMemory();
+  const told: string[] = [];
+  let delayed: { calls: number; work: () => Promise<unknown> }[] = [];
+  let honest = false;
+
+  /** Passes on what was held back, once enough other calls have come. */
+  async function passOn(): Promise<void> {
+    for (const each of delayed) each.calls--;
+    const due = delayed.filter(({ calls }) => calls <= 0);
+    delayed = delayed.filter(({ calls }) => calls > 0);
+    for (const { work } of due) await work();
+  }
+
+  async function remembered(call: Call): Promise<{ status: number; value: unknown; response: Response }> {
+    const response = await call.honest();
+    let value: unknown = null;
+    if (response.headers.get("content-type")?.includes("json")) value = await response.clone().json();
+    if (response.ok && value !== null) memory.note(call.kind, value);
+    return { status: response.status, value, response };
+  }
+
+  async function lie(call: Call): Promise<Response | undefined> {
+    if (call.kind === "other" || honest) return undefined;
+    await passOn();
+    if (call.kind === "stream") {
+      return lyingStream(await call.honest(), { choose, memory, names, rate });
+    }
+    const name = choose(100) >= 100 - rate ? names[choose(names.length)] : undefined;
+    if (name === undefined) return (await remembered(call)).response;
+    const answer = await lies[name](call, {
+      choose,
+      memory,
+      accomplices,
+      now,
+      patient: patient(call.client),
+      async honest() {
+        const { status, value, response } = await remembered(call);
+        return response.ok && value !== null ? { status, value } : null;
+      },
+      later: (work) => delayed.push({ calls: 1 + choose(8), work }),
+    });
+    if (answer) told.push(`${name} ${call.kind} ${call.client}`);
+    return answer ?? (await remembered(call)).response;
+  }
+
+  return {
+    lie,
+    told,
+    repent() {
+      honest = true;
+    },
+    resume() {
+      honest = false;
+    },
+  };
+}
+
+/** Choices that follow from one seed (SplitMix32): the program's, where fast-check does not choose. */
+export function seededChoices(seed: number): Choose {
+  let state = seed >>> 0;
+  return (n) => {
+    state = (state + 0x9e3779b9) >>> 0;
+    let z = state;
+    z = Math.imul(z ^ (z >>> 16), 0x21f0aaad);
+    z = Math.imul(z ^ (z >>> 15), 0x735a2d97);
+    return ((z ^ (z >>> 15)) >>> 0) % n;
+  };
+}

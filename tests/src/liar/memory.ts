@@ -1,0 +1,48 @@
+/**
+ * What a lying relay keeps of everything that passed through it, so that it can play it again, mix it, or show
+ * one client what another one was shown before.
+ */
+import type { Answer, RequestList, RequestView, RosterPage, Signed } from "@guard/core";
+import type { Kind } from "./lie.ts";
+
+/** Kinds of call that are answered with a {@link RequestView}. */
+export const viewKinds: ReadonlySet<Kind> = new Set(["ask", "view", "statement", "report", "cancel"]);
+
+export interface Memory {
+  readonly views: RequestView[];
+  readonly answers: Answer[];
+  readonly pages: RosterPage[];
+  readonly lists: RequestList[];
+  readonly receipts: Signed[];
+  /** Server-sent events, as text. */
+  readonly events: string[];
+  /** Keeps an honest answer. */
+  note(kind: Kind, value: unknown): void;
+}
+
+const most = 500;
+
+export function newMemory(): Memory {
+  const keep = <T>(all: T[], ...more: readonly T[]) => {
+    all.push(...more);
+    if (all.length > most) all.splice(0, all.length - most);
+  };
+  const memory: Memory = {
+    views: [],
+    answers: [],
+    pages: [],
+    lists: [],
+    receipts: [],
+    events: [],
+    note(kind, value) {
+      if (viewKinds.has(kind)) {
+        const view = value as RequestView;
+        keep(memory.views, view);
+        keep(memory.answers, ...view.answers);
+      } else if (kind === "roster") keep(memory.pages, value as RosterPage);
+      else if (kind === "list") keep(memory.lists, value as RequestList);
+      else if (kind === "consume") keep(memory.receipts, (value as { receipt: Signed }).receipt);
+    },
+  };
+  return memory;
+}

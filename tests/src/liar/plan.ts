@@ -1,0 +1,126 @@
+/** What happens in a session, drawn by fast-check: who asks what, who decides what, and what the liar does. */
+import fc from "fast-check";
+import { type LieName, lieNames } from "./lies.ts";
+
+export const minute = 60_000;
+const hour = 60 * minute;
+
+/** The tools of every session, and what policy says of each. `quorum` 0 runs by itself; null is denied. */
+export const tools = {
+  lookup: { quorum: 0, expiresIn: hour },
+  refund: { quorum: 1, expiresIn: hour },
+  wire: { quorum: 2, expiresIn: hour },
+  wipe: { quorum: null, expiresIn: hour },
+} as const;
+export type Tool = keyof typeof tools;
+
+export const policy = [
+  { tool: "lookup", then: "allow" },
+  { tool: "refund", then: "ask" },
+  { tool: "wire", then: "ask", quorum: 2 },
+  { tool: "wipe", then: "deny" },
+] as const;
+
+export type Choice = "approve" | "reject" | "edit" | "ignore";
+export const edited = 100;
+
+export type Step =
+  | {
+      readonly do: "ask";
+      readonly guard: 0 | 1;
+      readonly tool: Tool;
+      readonly amount: number;
+      readonly key: number;
+      readonly wait: boolean;
+    }
+  | { readonly do: "answer"; readonly person: 0 | 1 }
+  | { readonly do: "jump"; readonly ms: number }
+  | { readonly do: "pause"; readonly ms: number }
+  | { readonly do: "suspend" | "lift" | "renew" | "revoke" | "cancel" }
+  | { readonly do: "restart"; readonly guard: 0 | 1 }
+  | { readonly do: "reopen"; readonly person: 0 | 1 };
+
+export interface Plan {
+  readonly lies: readonly LieName[];
+  readonly rate: number;
+  /** What the liar chooses, one number for each choice; after them it is honest. */
+  readonly choices: readonly number[];
+  /** Whether the liar holds the relay's receipt key. */
+  readonly receiptKey: boolean;
+  /** Whether the agent's processes share a ledger. */
+  readonly ledger: boolean;
+  /** What each approver makes of each amount. */
+  readonly answers: readonly (readonly Choice[])[];
+  readonly steps: readonly Step[];
+}
+
+const which = fc.constantFrom(0 as const, 1 as const);
+const subject = fc.record({
+  tool: fc.constantFrom<Tool>(
+    ...(["refund", "refund", "refund", "wire", "wire", "wire", "lookup", "wipe"] as const),
+  ),
+  amount: fc.nat(3),
+  key: fc.nat(2),
+});
+const aside: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ do: fc.constant("pause" as const), ms: fc.nat(40) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant("jump" as const),
+      ms: fc.constantFrom(minute, hour + 2 * minute, 25 * hour, 31 * 24 * hour),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("restart" as const), guard: which }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("reopen" as const), person: which }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constantFrom(...(["renew", "revoke", "cancel", "suspend", "lift"] as const)),
+    }),
+  },
+);
+
+/** One action from the question to the run, with something in between now and then. */
+const scene: fc.Arbitrary<readonly Step[]> = fc
+  .record({
+    subject,
+    first: which,
+    wait: fc.boolean(),
+    people: fc.constantFrom<readonly (0 | 1)[]>([0, 1], [1, 0], [0, 1, 0], [1], []),
+    again: fc.array(which, { minLength: 1, maxLength: 3 }),
+    aside: fc.option(aside, { freq: 2 }),
+    at: fc.nat(5),
+  })
+  .map(({ subject, first, wait, people, again, aside, at }) => {
+    const ask = (guard: 0 | 1, wait: boolean): Step => ({ do: "ask", guard, ...subject, wait });
+    const steps = [
+      ask(first, wait),
+      ...people.map((person): Step => ({ do: "answer", person })),
+      ...again.map((guard) => ask(guard, false)),
+    ];
+    return aside === null ? steps : steps.toSpliced(at, 0, aside);
+  });
+
+const choice = fc.constantFrom<Choice>(
+  "approve",
+  "approve",
+  "approve",
+  "approve",
+  "edit",
+  "reject",
+  "ignore",
+);
+
+export const plans: fc.Arbitrary<Plan> = fc.record({
+  lies: fc.oneof(
+    fc.subarray([...lieNames], { minLength: 1 }),
+    fc.constantFrom(...lieNames).map((name) => [name]),
+  ),
+  rate: fc.constantFrom(10, 20, 35, 60, 85, 3),
+  choices: fc.array(fc.nat(0xffff), { maxLength: 600, size: "max" }),
+  receiptKey: fc.boolean(),
+  ledger: fc.boolean(),
+  answers: fc.array(fc.array(choice, { minLength: 4, maxLength: 4 }), { minLength: 2, maxLength: 2 }),
+  steps: fc.array(scene, { minLength: 1, maxLength: 4, size: "max" }).map((scenes) => scenes.flat()),
+});

@@ -7,6 +7,7 @@
  * soon as they begin is left alone for longer each time (retry-storm).
  */
 import * as z from "zod/mini";
+import { UnavailableError } from "../errors.ts";
 import { type StreamEvent, streamEventSchemas } from "./api.ts";
 import { newBackoff, retryAfterIn } from "./backoff.ts";
 import type { RelayClient } from "./client.ts";
@@ -94,12 +95,22 @@ async function* streamChanges(client: RelayClient, signal: AbortSignal): AsyncGe
 function changeOf(event: string, data: string): StreamEvent | null {
   switch (event) {
     case "state":
-      return { event, ...z.parse(streamEventSchemas.state, JSON.parse(data)) };
+      return { event, ...dataOf(streamEventSchemas.state, data) };
     case "request":
-      return { event, ...z.parse(streamEventSchemas.request, JSON.parse(data)) };
+      return { event, ...dataOf(streamEventSchemas.request, data) };
     case "roster":
-      return { event, ...z.parse(streamEventSchemas.roster, JSON.parse(data)) };
+      return { event, ...dataOf(streamEventSchemas.roster, data) };
     default:
       return null; // A comment, or an event of a later version.
+  }
+}
+
+function dataOf<T>(schema: z.ZodMiniType<T>, data: string): T {
+  try {
+    return z.parse(schema, JSON.parse(data));
+  } catch (cause) {
+    throw new UnavailableError("The relay's stream says something that this version does not know.", {
+      cause,
+    });
   }
 }

@@ -67,7 +67,7 @@ export interface RelayClient {
     options: CallOptions<T>,
   ): Promise<{ status: number; value: T }>;
   /**
-   * Opens the event stream. Comments are passed on as events named `comment`, since they prove that the
+   * Opens the event stream. @throws UnavailableError where there is none, or it is none. Comments are passed on as events named `comment`, since they prove that the
    * relay is there. Ends when the relay ends it or `signal` aborts.
    */
   stream(path: string, options: { signal: AbortSignal }): Promise<AsyncIterable<RawEvent>>;
@@ -92,8 +92,16 @@ function retrying(limit: number): RetryOptions {
   };
 }
 
+/** What a header can carry and the relay reads as a token. */
+const bearerToken = /^[\x21-\x7e]{1,500}$/;
+
+/** @throws ConfigurationError where the address or the token cannot be used. */
 export function createRelayClient(options: RelayClientOptions): RelayClient {
   const base = checkRelayUrl(options.url);
+  // The platform's own error would quote the token (secret-leak).
+  if (options.token && !bearerToken.test(options.token)) {
+    throw new ConfigurationError("The token for the relay holds what no token does. Copy it again, in full.");
+  }
   const send = options.fetch ?? globalThis.fetch.bind(globalThis);
   const limit = pLimit(options.maxInFlight ?? 20);
   const headers = {
@@ -146,7 +154,13 @@ export function createRelayClient(options: RelayClientOptions): RelayClient {
         redirect: "error",
         signal,
       });
-      const response = await send(request);
+      let response: Response;
+      try {
+        response = await send(request);
+      } catch (error) {
+        if (signal.aborted) throw signal.reason;
+        throw await errorOf(error, base.origin);
+      }
       const type = response.headers.get("content-type") ?? "";
       if (!response.ok || !type.startsWith("text/event-stream") || response.body === null) {
         await response.body?.cancel();
@@ -161,7 +175,12 @@ export function createRelayClient(options: RelayClientOptions): RelayClient {
 
 async function* events(body: ReadableStream<Uint8Array>): AsyncGenerator<RawEvent> {
   const ready: RawEvent[] = [];
+  let endless = false;
   const parser = createParser({
+    maxBufferSize: largestBody,
+    onError({ type }) {
+      if (type === "max-buffer-size-exceeded") endless = true;
+    },
     onEvent: ({ event, data }) => ready.push({ event: event ?? "message", data }),
     onComment: (data) => ready.push({ event: "comment", data }),
   });
@@ -173,6 +192,7 @@ async function* events(body: ReadableStream<Uint8Array>): AsyncGenerator<RawEven
       if (done) return;
       parser.feed(decoder.decode(value, { stream: true }));
       yield* ready.splice(0);
+      if (endless) throw new UnavailableError("The relay's stream holds an event that has no end.");
     }
   } finally {
     await reader.cancel().catch(() => {}); // Already closed: there is nothing left to cancel.

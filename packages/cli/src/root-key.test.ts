@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ConfigurationError } from "@guard/core";
 import { expect, test } from "vitest";
 import { lockSeed, readRootKey, unlockSeed, writeRootKey } from "./root-key.ts";
 
@@ -41,6 +42,15 @@ test("a file must not make us allocate at will", async () => {
     /damaged/,
   );
 });
+
+test.each([{ N: 3 }, { N: 1023 }, { N: 2 ** 17, r: 1 }])(
+  "costs that scrypt does not know are damage: %j",
+  async (costs) => {
+    const kept = JSON.parse(await lockSeed(seed, "correct horse", cheap));
+    const opened = unlockSeed(JSON.stringify({ ...kept, ...costs }), async () => "correct horse");
+    await expect(opened).rejects.toBeInstanceOf(ConfigurationError);
+  },
+);
 
 test("a short passphrase is refused", async () => {
   await expect(lockSeed(seed, "short", cheap)).rejects.toThrow(/8 characters/);

@@ -16,9 +16,9 @@ const strong = { N: 2 ** 17, r: 8, p: 1 };
 const lockedSchema = z.strictObject({
   type: z.literal("guard/v1/root-key"),
   kdf: z.literal("scrypt"),
-  // Bounds: a file must not make us allocate at will.
+  // Bounds: a file must not make us allocate at will (128 · N · r bytes).
   N: z.int().check(z.gte(2), z.lte(2 ** 20)),
-  r: z.int().check(z.gte(1), z.lte(32)),
+  r: z.int().check(z.gte(1), z.lte(8)),
   p: z.int().check(z.gte(1), z.lte(16)),
   salt: z.string(),
   cipher: z.literal("aes-256-gcm"),
@@ -50,7 +50,7 @@ export async function lockSeed(seed: Uint8Array, passphrase: string | null, cost
   return canonicalJson({ ...header, sealed: base64url(sealed) });
 }
 
-/** @throws ConfigurationError where the file is damaged or the passphrase is another one. */
+/** @throws GuardError where the file is damaged or the passphrase is another one. */
 export async function unlockSeed(text: string, passphrase: () => Promise<string>): Promise<Uint8Array> {
   const parsed = z.safeParse(fileSchema, jsonOrNull(text));
   if (!parsed.success)
@@ -58,7 +58,12 @@ export async function unlockSeed(text: string, passphrase: () => Promise<string>
   if (parsed.data.type === "guard/v1/root-key-in-the-clear") return fromBase64url(parsed.data.seed, 32);
   const { sealed, ...header } = parsed.data;
   const bytes = fromBase64url(sealed, 48);
-  const key = await stretch(await passphrase(), fromBase64url(header.salt, 16), header);
+  const [salt, typed] = [fromBase64url(header.salt, 16), await passphrase()];
+  const key = await stretch(typed, salt, header).catch(() => {
+    throw new ConfigurationError(
+      "The root key file names costs that scrypt does not know. Restore it from your copy.",
+    );
+  });
   const decipher = createDecipheriv("aes-256-gcm", key, fromBase64url(header.nonce, 12));
   decipher.setAAD(Buffer.from(canonicalJson(header)));
   decipher.setAuthTag(bytes.subarray(32));
@@ -95,7 +100,7 @@ function stretch(
   { N, r, p }: { N: number; r: number; p: number },
 ): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const options = { N, r, p, maxmem: 256 * N * r };
+    const options = { N, r, p, maxmem: 256 * (N + p + 2) * r };
     // NFC: the same passphrase, typed on another keyboard.
     scrypt(passphrase.normalize("NFC"), salt, 32, options, (error, key) =>
       error ? reject(error) : resolve(key),

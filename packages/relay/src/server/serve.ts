@@ -33,7 +33,10 @@ const loopback = /^(localhost|127(\.\d{1,3}){3}|::1)$/;
 const graceForConnections = 5000;
 
 /** @throws ConfigurationError where tokens would travel in the clear, or the port cannot be taken */
-export async function serveRelay(relay: Relay, options: ServeOptions = {}): Promise<Listening> {
+export async function serveRelay(
+  relay: Pick<Relay, "fetch" | "release">,
+  options: ServeOptions = {},
+): Promise<Listening> {
   const { host = "127.0.0.1", port = 0, tls, behindProxy = false, arrivesWithin = 30_000 } = options;
   if (!tls && !behindProxy && !loopback.test(host)) {
     throw new ConfigurationError(

@@ -18,6 +18,7 @@ import {
   type Statement,
   signObject,
 } from "@guard/core";
+import type { Choose } from "./choices.ts";
 
 export interface Accomplice {
   readonly identity: string;
@@ -32,8 +33,6 @@ export interface Accomplices {
 }
 
 export const nobody: Accomplices = { receipts: null, devices: [] };
-
-export type Choose = (n: number) => number;
 
 /** A statement on the request of `view` that none of its approvers made. */
 export async function forgedAnswer(view: RequestView, by: Accomplices, choose: Choose): Promise<Answer> {

@@ -5,9 +5,11 @@
 import {
   actionDigest,
   agentKeys,
+  canonicalJson,
   fromBase64url,
   type Head,
   type Header,
+  type Json,
   parseCheckpoint,
   type Roster,
   readLine,
@@ -16,18 +18,20 @@ import {
 } from "@guard/core";
 import { proofOfEquivocation } from "./equivocation.ts";
 import { type Plan, tools } from "./plan.ts";
-import { type Record, type Run, sameArgs } from "./session.ts";
+import type { Played } from "./played.ts";
 import { approvers } from "./world.ts";
 
+const sameArgs = (a: Json, b: Json) => canonicalJson(a) === canonicalJson(b);
+
 /** Everything that must not be, in words; empty where the session was as it has to be. */
-export async function judge(plan: Plan, record: Record, roster: Roster): Promise<string[]> {
+export async function judge(plan: Plan, record: Played, roster: Roster): Promise<string[]> {
   const wrong = [...record.faults];
   const { connection } = record;
   const keys = await agentKeys(fromBase64url(connection.seed, 32));
   const salts = Object.keys(tools).flatMap((tool) =>
     [0, 1, 2].map((key) => keys.salt(connection.app, `${tool}-${key}`)),
   );
-  const digests = (tool: string, args: Run["args"]) =>
+  const digests = (tool: string, args: Json) =>
     salts.map((salt) =>
       actionDigest(connection.app, connection.agent, { tool, args, schemaDigest: null }, salt),
     );
@@ -113,7 +117,7 @@ export async function judge(plan: Plan, record: Record, roster: Roster): Promise
 }
 
 /** An approval runs once in one guard; and once at all, unless the liar can sign receipts and nothing is shared. */
-async function doubleRuns(plan: Plan, { runs, evidence }: Record, roster: Roster): Promise<string[]> {
+async function doubleRuns(plan: Plan, { runs, evidence }: Played, roster: Roster): Promise<string[]> {
   const wrong: string[] = [];
   const asked = runs.filter(({ request }) => request !== null);
   for (const request of new Set(asked.map((run) => run.request as string))) {

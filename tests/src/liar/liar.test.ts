@@ -41,9 +41,9 @@ async function lane(index: number): Promise<void> {
     tally.edited += asked.filter(({ args }) => (args as { amount: number }).amount >= edited).length;
     tally.quorum += asked.filter(({ tool }) => tool === "wire").length;
     tally.twice += asked.length - new Set(asked.map(({ request }) => request)).size;
-    tally.lies += record.liar.told.length;
+    tally.lies += record.lies.length;
     for (const code of record.ends) ends[code] = (ends[code] ?? 0) + 1;
-    expect(await judge(plan, record, world.bench.owner.roster()), record.liar.told.join("\n")).toEqual([]);
+    expect(await judge(plan, record, world.bench.owner.roster()), record.lies.join("\n")).toEqual([]);
   });
   const numRuns = Math.max(1, Math.round(sessions / lanes));
   await fc.assert(session, { numRuns, seed: seed + index, interruptAfterTimeLimit: 500_000 });

@@ -2,7 +2,8 @@
  * A relay that lies: at every call it may tell one of its lies, to every client another one. It has seen all that
  * passed through it and may have accomplices; it has no approver's key.
  */
-import { type Accomplices, type Choose, nobody } from "./accomplices.ts";
+import { type Accomplices, nobody } from "./accomplices.ts";
+import type { Choose } from "./choices.ts";
 import type { Call, Lie } from "./lie.ts";
 import { type LieName, lieNames, lies } from "./lies.ts";
 import { newMemory } from "./memory.ts";
@@ -19,22 +20,21 @@ export interface LiarOptions {
   /** Clients that may be kept waiting for long: those that do not try again by themselves. */
   readonly patient?: (client: string) => boolean;
   readonly now?: () => number;
+  /** Told of every lie, what it was about and to whom. */
+  readonly onLie?: (what: string) => void;
 }
 
 export interface Liar {
   readonly lie: Lie;
-  /** What was lied to whom, in order. */
-  readonly told: readonly string[];
   /** From here on everything is passed on as it is, until {@link resume}. */
   repent(): void;
   resume(): void;
 }
 
 export function createLiar(options: LiarOptions): Liar {
-  const { choose, rate, accomplices = nobody, patient = () => false, now = Date.now } = options;
+  const { choose, rate, accomplices = nobody, patient = () => false, now = Date.now, onLie } = options;
   const names = options.lies ?? lieNames;
   const memory = newMemory();
-  const told: string[] = [];
   let delayed: { calls: number; work: () => Promise<unknown> }[] = [];
   let honest = false;
 
@@ -74,30 +74,17 @@ export function createLiar(options: LiarOptions): Liar {
       },
       later: (work) => delayed.push({ calls: 1 + choose(8), work }),
     });
-    if (answer) told.push(`${name} ${call.kind} ${call.client}`);
+    if (answer) onLie?.(`${name} ${call.kind} ${call.client}`);
     return answer ?? (await remembered(call)).response;
   }
 
   return {
     lie,
-    told,
     repent() {
       honest = true;
     },
     resume() {
       honest = false;
     },
-  };
-}
-
-/** Choices that follow from one seed (SplitMix32): the program's, where fast-check does not choose. */
-export function seededChoices(seed: number): Choose {
-  let state = seed >>> 0;
-  return (n) => {
-    state = (state + 0x9e3779b9) >>> 0;
-    let z = state;
-    z = Math.imul(z ^ (z >>> 16), 0x21f0aaad);
-    z = Math.imul(z ^ (z >>> 15), 0x735a2d97);
-    return ((z ^ (z >>> 15)) >>> 0) % n;
   };
 }

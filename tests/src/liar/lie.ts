@@ -42,7 +42,7 @@ const acts: Readonly<Record<string, Kind>> = {
   cancel: "cancel",
 };
 
-export function kindOf(method: string, path: string): { kind: Kind; request: string | null } {
+function kindOf(method: string, path: string): { kind: Kind; request: string | null } {
   const [, version, what, request, act] = path.replace(/\?.*/, "").split("/");
   const none = { request: null };
   if (version !== "v1") return { kind: "other", ...none };

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { type LieName, lieNames } from "./lies.ts";
 
-export const minute = 60_000;
+const minute = 60_000;
 const hour = 60 * minute;
 
 /** The tools of every session, and what policy says of each. `quorum` 0 runs by itself; null is denied. */
@@ -116,6 +116,7 @@ export const plans: fc.Arbitrary<Plan> = fc.record({
   lies: fc.oneof(
     fc.subarray([...lieNames], { minLength: 1 }),
     fc.constantFrom(...lieNames).map((name) => [name]),
+    fc.constant(["equivocate" as const]),
   ),
   rate: fc.constantFrom(10, 20, 35, 60, 85, 3),
   choices: fc.array(fc.nat(0xffff), { maxLength: 600, size: "max" }),

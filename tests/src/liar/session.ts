@@ -3,76 +3,34 @@
  * said and done is written down where the liar cannot reach: before it, on the agent's and the devices' side.
  */
 import {
-  type Connection,
-  canonicalJson,
   createGuard,
   formatConnection,
   type Guard,
-  type Header,
   isGuardError,
   type Json,
-  type Ledger,
   type MemoryEvidence,
   memoryEvidence,
   type RosterStore,
   readHeader,
   readStatement,
   type Signed,
-  type Statement,
 } from "@guard/core";
-import { type Device, type OpenedRequest, openDevice } from "@guard/device";
-import { createLiar, type Liar } from "./liar.ts";
+import { type Device, openDevice } from "@guard/device";
+import { createLiar } from "./liar.ts";
 import { lyingFetch } from "./lie.ts";
-import { type Choice, edited, type Plan, policy, type Step, type Tool } from "./plan.ts";
+import { type Choice, edited, type Plan, policy, type Step } from "./plan.ts";
+import { memoryLedger, memoryRoster, type Played } from "./played.ts";
 import { approvers, type Enrolled, type World } from "./world.ts";
-
-/** A run of a tool, as the tool saw it. */
-export interface Run {
-  readonly guard: number;
-  readonly tool: Tool;
-  readonly args: Json;
-  readonly request: string | null;
-  readonly executionId: string;
-  readonly at: number;
-}
-
-/** What an approver decided, and what their device had shown them. */
-export interface Said {
-  readonly identity: string;
-  readonly device: string;
-  readonly opened: OpenedRequest;
-  readonly decision: "approve" | "reject";
-  /** What may run by their word. */
-  readonly args: Json;
-  readonly at: number;
-}
-
-export interface Record {
-  readonly connection: Connection;
-  readonly runs: Run[];
-  readonly said: Said[];
-  /** What devices took for open, and when. */
-  readonly shown: { readonly opened: OpenedRequest; readonly at: number; readonly identity: string }[];
-  /** Every header that the agent's processes posted. */
-  readonly headers: Header[];
-  readonly statements: Statement[];
-  readonly evidence: readonly MemoryEvidence[];
-  /** How calls ended that did not run: the codes of their errors. */
-  readonly ends: string[];
-  readonly revoked: { readonly device: string; readonly seq: number }[];
-  /** What went wrong regardless of the liar: no error of ours, no end in time, a roster that went back. */
-  readonly faults: string[];
-  readonly liar: Liar;
-}
 
 /** Longer than any call may take here, in milliseconds of real time. */
 const bound = 30_000;
 const spareOwner = 1;
 
-export async function play(world: World, plan: Plan): Promise<Record> {
+export async function play(world: World, plan: Plan): Promise<Played> {
   const connection = await world.agent();
   const { bench, now } = world;
   let at = 0;
+  const lies: string[] = [];
   const liar = createLiar({
     choose: (n) => (plan.choices[at++] ?? 0) % n,
     lies: plan.lies,
@@ -81,8 +39,9 @@ export async function play(world: World, plan: Plan): Promise<Record> {
     // Devices try again by themselves, with pauses that these sessions have no time for.
     patient: (client) => client.startsWith("agent"),
     now,
+    onLie: (what) => lies.push(what),
   });
-  const record: Record = {
+  const record: Played = {
     connection,
     runs: [],
     said: [],
@@ -93,7 +52,7 @@ export async function play(world: World, plan: Plan): Promise<Record> {
     ends: [],
     revoked: [],
     faults: [],
-    liar,
+    lies,
   };
   const rosters = record.evidence.map(memoryRoster);
   const ledger = plan.ledger ? memoryLedger() : null;
@@ -298,25 +257,3 @@ function headOf(device: Device): number | null {
     throw error;
   }
 }
-
-function memoryRoster(): RosterStore {
-  let kept: readonly Signed[] | null = null;
-  return {
-    load: async () => kept,
-    async save(entries) {
-      kept = entries;
-    },
-  };
-}
-
-function memoryLedger(): Ledger {
-  const taken = new Map<string, string>();
-  return {
-    async claim(request, attempt) {
-      if (!taken.has(request)) taken.set(request, attempt);
-      return taken.get(request) === attempt;
-    },
-  };
-}
-
-export const sameArgs = (a: Json, b: Json) => canonicalJson(a) === canonicalJson(b);

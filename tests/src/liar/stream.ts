@@ -2,7 +2,7 @@
  * A lying event stream: events of the honest one dropped, doubled, swapped, forged, replayed, cut in the middle of a
  * character, or followed by silence, an end or noise.
  */
-import type { Choose } from "./accomplices.ts";
+import type { Choose } from "./choices.ts";
 import type { LieName } from "./lies.ts";
 import type { Memory } from "./memory.ts";
 

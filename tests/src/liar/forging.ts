@@ -1,0 +1,85 @@
+/** The lie `forge`: states, answers, rosters and receipts that nobody signed, or that an accomplice did. */
+import type { Answer, RequestList, RequestState, RequestView, RosterPage, Signed } from "@guard/core";
+import { forgedAnswer } from "./accomplices.ts";
+import type { Choose } from "./choices.ts";
+import { viewKinds } from "./memory.ts";
+import { bitten, change, someDigest, type Telling, type Tools } from "./telling.ts";
+
+const states: readonly RequestState[] = [
+  "approved",
+  "pending",
+  "rejected",
+  "expired",
+  "cancelled",
+  "superseded",
+  "executing",
+  "completed",
+  "unknown",
+];
+async function forgeView(view: RequestView, tools: Tools): Promise<RequestView> {
+  const { choose, accomplices } = tools;
+  const state = states[choose(states.length)] as RequestState;
+  const forged = () => forgedAnswer(view, accomplices, choose);
+  switch (choose(7)) {
+    case 0:
+      return { ...view, state };
+    case 1:
+      return { ...view, state: "approved", answers: [...view.answers, await forged(), await forged()] };
+    case 2:
+      return { ...view, state, answers: [await forged()] };
+    case 3:
+      return { ...view, version: [0, view.version + 1000, Number.MAX_SAFE_INTEGER, -1][choose(4)] as number };
+    case 4: {
+      const body = view.header.body
+        .replace(/"quorum":\d+/, '"quorum":1')
+        .replace(/"expiresAt":(\d)/, '"expiresAt":9');
+      return { ...view, state, header: { ...view.header, body } };
+    }
+    case 5:
+      return { ...view, roster: { seq: view.roster.seq + choose(3), hash: someDigest() } };
+    default: {
+      const statement = (answer: Answer): Answer => ({
+        ...answer,
+        statement: {
+          ...answer.statement,
+          body: answer.statement.body.replace('"decision":"reject"', '"decision":"approve"'),
+        },
+      });
+      return { ...view, state: "approved", answers: view.answers.map(statement) };
+    }
+  }
+}
+
+function forgePage(page: RosterPage, choose: Choose): RosterPage {
+  if (choose(3) === 0) return { ...page, head: { seq: page.head.seq + choose(3), hash: someDigest() } };
+  const at = choose(page.entries.length);
+  const forged = (entry: Signed): Signed => {
+    const body = entry.body
+      .replace(/"publicKey":"(.)/, (_, first) => `"publicKey":"${first === "A" ? "B" : "A"}`)
+      .replace(/"kind":"revoke"/, '"kind":"renew"');
+    return body === entry.body
+      ? { ...entry, signature: bitten(String(entry.signature), choose) }
+      : { ...entry, body };
+  };
+  return { ...page, entries: page.entries.map((entry, i) => (i === at ? forged(entry) : entry)) };
+}
+
+function forgeReceipt(receipt: Signed, choose: Choose): Signed {
+  const name = ["attempt", "request", "effective", "relay", "requestDigest"][choose(5)];
+  if (choose(2) === 0) return { ...receipt, signature: bitten(String(receipt.signature), choose) };
+  return { ...receipt, body: receipt.body.replace(new RegExp(`"${name}":"(.)`), `"${name}":"_`) };
+}
+
+export const forge: Telling = async ({ kind }, tools) => {
+  const { choose } = tools;
+  if (viewKinds.has(kind)) return change<RequestView>(tools, (view) => forgeView(view, tools));
+  if (kind === "roster") return change<RosterPage>(tools, (page) => forgePage(page, choose));
+  if (kind === "consume")
+    return change<{ receipt: Signed }>(tools, ({ receipt }) => ({ receipt: forgeReceipt(receipt, choose) }));
+  if (kind === "list")
+    return change<RequestList>(tools, (list) => ({
+      ...list,
+      requests: [...list.requests, { request: someDigest(), state: "pending", version: 1 }],
+    }));
+  return undefined;
+};

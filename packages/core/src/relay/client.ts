@@ -92,6 +92,9 @@ function retrying(limit: number): RetryOptions {
   };
 }
 
+/** Tokens go to the relay and nowhere else. Not `error`: workerd throws where it reads that. */
+const redirect = "manual";
+
 /** What a header can carry and the relay reads as a token. */
 const bearerToken = /^[\x21-\x7e]{1,500}$/;
 
@@ -102,7 +105,7 @@ export function createRelayClient(options: RelayClientOptions): RelayClient {
   if (options.token && !bearerToken.test(options.token)) {
     throw new ConfigurationError("The token for the relay holds what no token does. Copy it again, in full.");
   }
-  const send = options.fetch ?? globalThis.fetch.bind(globalThis);
+  const fetch = options.fetch ?? globalThis.fetch.bind(globalThis);
   const limit = pLimit(options.maxInFlight ?? 20);
   const headers = {
     accept: "application/json",
@@ -111,9 +114,17 @@ export function createRelayClient(options: RelayClientOptions): RelayClient {
   const http = ky.create({
     timeout: false,
     headers,
-    redirect: "error",
+    redirect,
   });
   const urlOf = (path: string) => new URL(base.pathname.replace(/\/$/, "") + path, base);
+
+  async function send(request: Request): Promise<Response> {
+    const response = await fetch(request);
+    const { type, status } = response;
+    if (type !== "opaqueredirect" && (status < 300 || status > 399)) return response;
+    await response.body?.cancel();
+    throw new UnavailableError(`${base.origin} redirects, which a relay never does. Is the address right?`);
+  }
 
   async function attempt(request: Request, timeout: number): Promise<Response> {
     const expired = AbortSignal.timeout(timeout);
@@ -151,7 +162,7 @@ export function createRelayClient(options: RelayClientOptions): RelayClient {
     async stream(path, { signal }) {
       const request = new Request(urlOf(path), {
         headers: { ...headers, accept: "text/event-stream" },
-        redirect: "error",
+        redirect,
         signal,
       });
       let response: Response;

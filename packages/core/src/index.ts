@@ -79,6 +79,7 @@ export * from "./errors.ts";
 export { type Chain, openChain } from "./evidence/chain.ts";
 export { type Checkpoint, parseCheckpoint } from "./evidence/checkpoint.ts";
 export { type Envelope as EventEnvelope, type EventType, eventTypes, readLine } from "./evidence/envelope.ts";
+export { type Equivocation, findEquivocation, type Use } from "./evidence/equivocation.ts";
 export { type FileEvidenceOptions, fileEvidence } from "./evidence/file.ts";
 export { readEvidence } from "./evidence/lines.ts";
 export { type EvidenceStore, type MemoryEvidence, memoryEvidence } from "./evidence/store.ts";

@@ -1,10 +1,15 @@
-/** `guard verify`: checks evidence offline. It asks no relay and trusts none. */
+/**
+ * `guard verify`: checks evidence offline, each file by itself and all of them against each other. It asks no
+ * relay and trusts none.
+ */
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import {
   appOf,
   type ChainReport,
   ConfigurationError,
+  type Equivocation,
+  findEquivocation,
   parseCheckpoint,
   type Roster,
   readEntry,
@@ -28,8 +33,8 @@ interface VerifyOptions {
 export function addVerify(program: Command): void {
   program
     .command("verify")
-    .argument("<file>", "an evidence file")
-    .description("check an evidence file offline: links, signatures, approvals, receipts")
+    .argument("<files...>", "evidence files, for instance of all processes of an agent")
+    .description("check evidence files offline: links, signatures, approvals, receipts")
     .requiredOption("--root <key>", "the app id, or its first root key, as you know it from the owner")
     .option("--roster <file>", 'signed entries ("guard roster --out"); default: those kept here')
     .option(
@@ -40,20 +45,39 @@ export function addVerify(program: Command): void {
     .addHelpText(
       "after",
       `
-Ends with 0 if everything holds, with 1 if anything does not.
+Ends with 0 if everything holds, with 1 if anything does not. Of several files it also checks that no approval
+was used by two of them, which proves that the relay lied or was restored from an old copy.
 
 Example:
   guard verify billing.jsonl --root 3fK9… --roster roster.json`,
     )
-    .action(async (file: string, options: VerifyOptions, command: Command) => {
+    .action(async (files: string[], options: VerifyOptions, command: Command) => {
+      if (files.length > 1 && options.checkpoint !== undefined) {
+        throw new ConfigurationError("--checkpoint is about one file. Verify that file by itself.");
+      }
       const roster = await pinnedRoster(homeOf(command), options);
-      const kept = options.checkpoint ?? (existsSync(`${file}.checkpoint`) ? `${file}.checkpoint` : null);
-      const checkpoint = kept === null ? null : parseCheckpoint(await readFile(kept, "utf8"));
-      const report = await verifyChain(readEvidence(file), { roster, checkpoint, expectedApp: roster.app });
-      if (options.json) print(JSON.stringify(report, null, 2));
-      else for (const line of reportLines(report)) print(line);
-      if (!report.valid) process.exitCode = 1;
+      const reports: ChainReport[] = [];
+      for (const file of files) reports.push(await verifyFile(file, roster, options));
+      const equivocations = findEquivocation(reports);
+      const [only] = reports;
+      if (options.json) {
+        const all = { files: reports.map((report, i) => ({ file: files[i], ...report })), equivocations };
+        print(JSON.stringify(files.length === 1 ? only : all, null, 2));
+      } else {
+        for (const [i, report] of reports.entries()) {
+          if (files.length > 1) print(`file         ${visible(files[i] as string)}`);
+          for (const line of reportLines(report)) print(line);
+        }
+        for (const line of equivocationLines(equivocations)) print(line);
+      }
+      if (equivocations.length > 0 || reports.some((report) => !report.valid)) process.exitCode = 1;
     });
+}
+
+async function verifyFile(file: string, roster: Roster, options: VerifyOptions): Promise<ChainReport> {
+  const kept = options.checkpoint ?? (existsSync(`${file}.checkpoint`) ? `${file}.checkpoint` : null);
+  const checkpoint = kept === null ? null : parseCheckpoint(await readFile(kept, "utf8"));
+  return verifyChain(readEvidence(file), { roster, checkpoint, expectedApp: roster.app });
 }
 
 async function pinnedRoster(home: Home, { root, roster: file }: VerifyOptions): Promise<Roster> {
@@ -95,4 +119,15 @@ function reportLines(report: ChainReport): readonly string[] {
   if (report.firstBad) lines.push(`first bad    event ${report.firstBad.seq}, line ${report.firstBad.line}`);
   for (const problem of report.problems) lines.push(`problem      ${visible(problem)}`);
   return lines;
+}
+
+/** What the files prove together. */
+function equivocationLines(equivocations: readonly Equivocation[]): readonly string[] {
+  return equivocations.flatMap(({ request, uses }) => [
+    `USED TWICE   request ${visible(request)}: the relay gave one approval to ${uses.length} attempts. It lied, or was restored from an old copy.`,
+    ...uses.map(
+      ({ chain, attempt, relay, time }) =>
+        `receipt      chain ${chain ?? "?"}  attempt ${attempt}  relay ${visible(relay)}  ${new Date(time).toISOString()}`,
+    ),
+  ]);
 }

@@ -12,6 +12,7 @@ import { type Header, headerSchema } from "../approval/request.ts";
 import { readSigned, type Signed, verifySigned } from "../crypto/signed.ts";
 import { isGuardError, VerificationError } from "../errors.ts";
 import type { EventType } from "./envelope.ts";
+import type { Use } from "./equivocation.ts";
 import {
   type AllowedPayload,
   type DecidedPayload,
@@ -66,6 +67,7 @@ interface Asked {
 export interface Calls {
   readonly counts: CallCounts;
   readonly requests: readonly RequestReport[];
+  readonly uses: readonly Use[];
   /** Judges one event; throws a VerificationError with the reason where it should not be there. */
   follow(link: Link): undefined | Promise<void>;
 }
@@ -93,6 +95,7 @@ export function followCalls(rosters: Rosters | null): Calls {
   const calls = new Map<string, Call>();
   const asked = new Map<string, Asked>();
   const requests: RequestReport[] = [];
+  const uses: Use[] = [];
 
   function callOf(id: string): Call {
     return calls.get(id) ?? refuse(`call ${id} was never proposed`);
@@ -176,6 +179,8 @@ export function followCalls(rosters: Rosters | null): Calls {
     for (const name of ["app", "request", "requestDigest", "effective", "attempt"] as const) {
       if (given[name] !== consume[name]) refuse(`the receipt's ${name} is not the consume's`);
     }
+    // Also where it came too late: that the relay signed it is what counts against the relay.
+    uses.push({ request: given.request, attempt: given.attempt, relay: given.relay, time: given.time });
     if (given.time > header.useBy) refuse("the approval was used after its time");
   }
 
@@ -265,6 +270,7 @@ export function followCalls(rosters: Rosters | null): Calls {
   return {
     counts,
     requests,
+    uses,
     follow({ envelope }) {
       const type = envelope.event_type;
       if (!isFollowed(type)) return undefined;

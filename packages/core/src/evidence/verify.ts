@@ -10,6 +10,7 @@ import type { Roster } from "../roster/roster.ts";
 import { type CallCounts, followCalls, type RequestReport, reasonOf } from "./calls.ts";
 import { type Checkpoint, checkpointOf, readCheckpoint } from "./checkpoint.ts";
 import type { Envelope } from "./envelope.ts";
+import type { Use } from "./equivocation.ts";
 import { type Rosters, rostersOf } from "./rosters.ts";
 import { type Bad, type Lines, type Link, walk } from "./walk.ts";
 
@@ -33,6 +34,8 @@ export interface ChainReport {
   readonly agent: string | null;
   readonly calls: Readonly<CallCounts>;
   readonly requests: readonly Readonly<RequestReport>[];
+  /** Verified receipts, in order; empty without a roster. */
+  readonly uses: readonly Use[];
   readonly checkpoints: number;
   /** How many events no checkpoint covers, checkpoints themselves not counted. */
   readonly uncovered: number;
@@ -166,6 +169,7 @@ export async function verifyChain(lines: Lines, options: VerifyOptions): Promise
     agent: first?.user_id ?? null,
     calls: calls.counts,
     requests: calls.requests,
+    uses: calls.uses,
     checkpoints,
     uncovered: events - 1 - covered - marks.length,
     problems,

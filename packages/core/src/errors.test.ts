@@ -47,6 +47,12 @@ describe("errors", () => {
     expect(Object.hasOwn(new Class("message"), "cause")).toBe(false);
   });
 
+  it.each(simple)("$2 keeps its name in a bundle that renames its class", (Class, _code, name) => {
+    Object.defineProperty(Class, "name", { value: "a" });
+    expect(new Class("message").name).toBe(name);
+    Object.defineProperty(Class, "name", { value: name });
+  });
+
   it("carry what a caller decides by", () => {
     const rejected = new RejectedError("no", { reason: "too much", by: ["alice@example.com"] });
     expect(rejected).toMatchObject({ code: "rejected", reason: "too much", by: ["alice@example.com"] });

@@ -33,6 +33,8 @@ export interface GuardErrorOptions extends ErrorOptions {
 
 /** Base of all errors. Catch by `code`, or by one of the classes below. */
 export class GuardError extends Error {
+  // Written out, as in each class: bundlers rename classes, and logs and checks go by this name.
+  override readonly name: string = "GuardError";
   readonly code: GuardErrorCode;
   readonly request: string | undefined;
   /** Where the relay refused: the code that it gave (`ApiErrorCode`); `unreachable` where it was away. */
@@ -40,7 +42,6 @@ export class GuardError extends Error {
 
   constructor(code: GuardErrorCode, message: string, options: GuardErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
-    this.name = new.target.name;
     this.code = code;
     this.request = options.request;
     Object.defineProperty(this, brand, { value: true });
@@ -56,6 +57,7 @@ export function isGuardError(error: unknown, code?: GuardErrorCode): error is Gu
 
 /** A person said no. `reason` is what they gave, verified to be theirs; null where they gave none. */
 export class RejectedError extends GuardError {
+  override readonly name: string = "RejectedError";
   readonly reason: string | null;
   /** Who rejected, as normalised identities. */
   readonly by: readonly string[];
@@ -71,6 +73,7 @@ export class RejectedError extends GuardError {
 
 /** Policy, suspension or a stale roster said no; nobody was asked, or their answer no longer suffices. */
 export class DeniedError extends GuardError {
+  override readonly name: string = "DeniedError";
   readonly reasons: readonly string[];
   constructor(message: string, options: GuardErrorOptions & { reasons?: readonly string[] } = {}) {
     super("denied", message, options);
@@ -80,6 +83,7 @@ export class DeniedError extends GuardError {
 
 /** Nobody answered in time, or the approval was not used in time. */
 export class ExpiredError extends GuardError {
+  override readonly name: string = "ExpiredError";
   constructor(message: string, options: GuardErrorOptions = {}) {
     super("expired", message, options);
   }
@@ -87,6 +91,7 @@ export class ExpiredError extends GuardError {
 
 /** The caller stopped waiting (its own timeout or abort signal); the request stays open until its expiry. */
 export class WaitTimeoutError extends GuardError {
+  override readonly name: string = "WaitTimeoutError";
   constructor(message: string, options: GuardErrorOptions = {}) {
     super("wait_timeout", message, options);
   }
@@ -94,6 +99,7 @@ export class WaitTimeoutError extends GuardError {
 
 /** The agent withdrew the request. */
 export class CancelledError extends GuardError {
+  override readonly name: string = "CancelledError";
   constructor(message: string, options: GuardErrorOptions = {}) {
     super("cancelled", message, options);
   }
@@ -101,6 +107,7 @@ export class CancelledError extends GuardError {
 
 /** Somebody who has to be asked has no enrolled device. */
 export class NoDeviceError extends GuardError {
+  override readonly name: string = "NoDeviceError";
   readonly identities: readonly string[];
   constructor(message: string, options: GuardErrorOptions & { identities: readonly string[] }) {
     super("no_device", message, options);
@@ -110,6 +117,7 @@ export class NoDeviceError extends GuardError {
 
 /** The same action is being run by another process right now. */
 export class InProgressError extends GuardError {
+  override readonly name: string = "InProgressError";
   constructor(message: string, options: GuardErrorOptions = {}) {
     super("in_progress", message, options);
   }
@@ -117,6 +125,7 @@ export class InProgressError extends GuardError {
 
 /** The action has run already; it is neither run again nor called a success. */
 export class AlreadyExecutedError extends GuardError {
+  override readonly name: string = "AlreadyExecutedError";
   constructor(message: string, options: GuardErrorOptions = {}) {
     super("already_executed", message, options);
   }
@@ -124,6 +133,7 @@ export class AlreadyExecutedError extends GuardError {
 
 /** The action was started and nobody reported how it ended. It is never run again by itself. */
 export class UnknownStateError extends GuardError {
+  override readonly name: string = "UnknownStateError";
   constructor(message: string, options: GuardErrorOptions = {}) {
     super("unknown_state", message, options);
   }
@@ -131,6 +141,7 @@ export class UnknownStateError extends GuardError {
 
 /** The relay, or the place where evidence is kept, could not be used. Nothing ran. */
 export class UnavailableError extends GuardError {
+  override readonly name: string = "UnavailableError";
   /** How long the relay asked to wait, in milliseconds. */
   readonly retryAfter: number | null;
   constructor(message: string, options: GuardErrorOptions & { retryAfter?: number | null } = {}) {
@@ -141,6 +152,7 @@ export class UnavailableError extends GuardError {
 
 /** Something that has to be signed or bound was not. Somebody lies, or data is damaged. Nothing ran. */
 export class VerificationError extends GuardError {
+  override readonly name: string = "VerificationError";
   constructor(message: string, options: GuardErrorOptions = {}) {
     super("verification_failed", message, options);
   }
@@ -148,6 +160,7 @@ export class VerificationError extends GuardError {
 
 /** This machine's clock and the relay's differ by more than five minutes. */
 export class ClockSkewError extends GuardError {
+  override readonly name: string = "ClockSkewError";
   constructor(message: string, options: GuardErrorOptions = {}) {
     super("clock_skew", message, options);
   }
@@ -155,6 +168,7 @@ export class ClockSkewError extends GuardError {
 
 /** The relay asked to slow down and the retries were used up. */
 export class RateLimitedError extends GuardError {
+  override readonly name: string = "RateLimitedError";
   /** How long the relay asked to wait, in milliseconds. */
   readonly retryAfter: number | null;
   constructor(message: string, options: GuardErrorOptions & { retryAfter?: number | null } = {}) {
@@ -165,6 +179,7 @@ export class RateLimitedError extends GuardError {
 
 /** A value cannot be used: arguments that are not plain JSON, an edit that breaks the tool's schema. */
 export class ValidationError extends GuardError {
+  override readonly name: string = "ValidationError";
   /** Where in the value, for instance `$.items[3].price`; null where the whole value is meant. */
   readonly path: string | null;
   constructor(message: string, options: GuardErrorOptions & { path?: string | null } = {}) {
@@ -175,6 +190,7 @@ export class ValidationError extends GuardError {
 
 /** Guard was set up wrongly. Thrown before anything runs. */
 export class ConfigurationError extends GuardError {
+  override readonly name: string = "ConfigurationError";
   constructor(message: string, options: GuardErrorOptions = {}) {
     super("configuration", message, options);
   }

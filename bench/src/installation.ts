@@ -24,7 +24,6 @@ const operatorToken = "operator-token-of-a-figure";
 const limits: NonNullable<RelayOptions["limits"]> = {
   tokenRate: { perSecond: 1_000_000, burst: 1_000_000 },
   addressRate: { perSecond: 1_000_000, burst: 1_000_000 },
-  openRequests: 1_000_000,
   streams: 100_000,
 };
 

@@ -14,18 +14,26 @@ import { median, print } from "../figure.ts";
 import { startInstallation } from "../installation.ts";
 
 const concurrency = 64;
-const each = 6000;
+// Of several agents: one may have 1,000 open by default.
+const agents = 8;
+const each = 750;
 const runs = 3;
 const approvers = ["alice@example.com", "bob@example.com", "carol@example.com"];
 
-async function bodies(owner: Owner, count: number): Promise<{ token: string; bodies: Buffer[] }> {
-  const { app, agent, seed, token } = await owner.addAgent(`agent-${Math.random().toString(36).slice(2, 8)}`);
+interface Call {
+  readonly token: string;
+  readonly body: Buffer;
+}
+
+/** `count` requests of a new agent, ready to be posted. */
+async function requestsOf(owner: Owner, name: string, count: number): Promise<Call[]> {
+  const { app, agent, seed, token } = await owner.addAgent(name);
   const keys = await agentKeys(fromBase64url(seed));
   const roster = owner.roster();
   const devices = approvers.flatMap((identity) => roster.devicesOf(identity));
-  const made: Buffer[] = [];
+  const made: Call[] = [];
   for (let n = 0; n < count; n++) {
-    const { header, envelope } = await sealed({
+    const asked = {
       keys,
       app,
       agent,
@@ -34,32 +42,37 @@ async function bodies(owner: Owner, count: number): Promise<{ token: string; bod
       devices,
       approvers,
       roster: roster.head,
-    });
-    made.push(Buffer.from(JSON.stringify({ header, ...envelope })));
+    };
+    const { header, envelope } = await sealed(asked);
+    made.push({ token, body: Buffer.from(JSON.stringify({ header, ...envelope })) });
   }
-  return { token, bodies: made };
+  return made;
 }
 
-/** Posts all bodies, 64 at a time; returns how many a second were answered with `status`. */
-async function post(url: string, token: string, bodies: readonly Buffer[], status: number): Promise<number> {
+/** The same of several agents, mixed as they would come. */
+async function mixed(owner: Owner, run: number, count: number): Promise<Call[]> {
+  const all: Call[][] = [];
+  for (let n = 0; n < agents; n++) all.push(await requestsOf(owner, `agent-${run}-${n}`, count));
+  return Array.from({ length: count }, (_, n) => all.map((calls) => calls[n] as Call)).flat();
+}
+
+/** Posts all calls, 64 at a time; returns how many a second were answered with 201. */
+async function post(url: string, calls: readonly Call[]): Promise<number> {
   const agent = new Agent({ keepAlive: true, maxSockets: concurrency });
-  const left = bodies.values();
-  const one = (body: Buffer) =>
+  const left = calls.values();
+  const one = ({ token, body }: Call) =>
     new Promise<void>((resolve, reject) => {
-      const call = send(url, {
-        agent,
-        method: "POST",
-        headers: {
-          "content-type": "application/json",
-          "content-length": body.length,
-          authorization: `Bearer ${token}`,
-        },
-      });
+      const headers = {
+        "content-type": "application/json",
+        "content-length": body.length,
+        authorization: `Bearer ${token}`,
+      };
+      const call = send(url, { agent, method: "POST", headers });
       call.on("error", reject);
       call.on("response", (response) => {
         response.resume();
         response.on("end", () =>
-          response.statusCode === status ? resolve() : reject(new Error(`status ${response.statusCode}`)),
+          response.statusCode === 201 ? resolve() : reject(new Error(`status ${response.statusCode}`)),
         );
       });
       call.end(body);
@@ -67,12 +80,12 @@ async function post(url: string, token: string, bodies: readonly Buffer[], statu
   const start = performance.now();
   await Promise.all(
     Array.from({ length: concurrency }, async () => {
-      for (const body of left) await one(body);
+      for (const call of left) await one(call);
     }),
   );
   const seconds = (performance.now() - start) / 1000;
   agent.destroy();
-  return bodies.length / seconds;
+  return calls.length / seconds;
 }
 
 const installation = await startInstallation();
@@ -84,15 +97,15 @@ for (const identity of approvers) {
 const rates: Record<"relay" | "empty", number[]> = { relay: [], empty: [] };
 const cpu: number[] = [];
 for (let run = -1; run < runs; run++) {
-  const { token, bodies: all } = await bodies(installation.owner, run < 0 ? 1000 : each);
+  const calls = await mixed(installation.owner, run + 1, run < 0 ? 100 : each);
   const before = await installation.usage();
-  const relay = await post(`${installation.url}/v1/requests`, token, all, 201);
+  const relay = await post(`${installation.url}/v1/requests`, calls);
   const after = await installation.usage();
-  const beside = await post(emptyUrl, token, all, 201);
+  const beside = await post(emptyUrl, calls);
   if (run < 0) continue;
   rates.relay.push(relay);
   rates.empty.push(beside);
-  cpu.push((after.cpu - before.cpu) / all.length);
+  cpu.push((after.cpu - before.cpu) / calls.length);
 }
 empty.disconnect();
 await installation.close();

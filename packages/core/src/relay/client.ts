@@ -7,7 +7,7 @@
  * The token travels in a header only, and is in no error and no URL.
  */
 import { createParser } from "eventsource-parser";
-import ky, { HTTPError, type RetryOptions } from "ky";
+import type { HTTPError, KyInstance, RetryOptions } from "ky";
 import pLimit from "p-limit";
 import * as z from "zod/mini";
 import {
@@ -83,13 +83,17 @@ function retrying(limit: number): RetryOptions {
     limit,
     methods: ["get", "post"],
     shouldRetry({ error, retryCount }) {
-      const answer = error instanceof HTTPError ? error.response : null;
+      const answer = isHttpError(error) ? error.response : null;
       if (answer ? !retried.includes(answer.status) : isGuardError(error)) return false;
       pause = retryPause(retryCount, answer && retryAfterOf(answer.headers));
       return true;
     },
     delay: () => pause,
   };
+}
+
+function isHttpError(error: unknown): error is HTTPError {
+  return error instanceof Error && error.name === "HTTPError";
 }
 
 /** Tokens go to the relay and nowhere else. Not `error`: workerd throws where it reads that. */
@@ -111,11 +115,12 @@ export function createRelayClient(options: RelayClientOptions): RelayClient {
     accept: "application/json",
     ...(options.token ? { authorization: `Bearer ${options.token}` } : {}),
   };
-  const http = ky.create({
-    timeout: false,
-    headers,
-    redirect,
-  });
+  // Loading it reads the runtime's fetch, tens of milliseconds that an agent which asks nobody need not wait for.
+  let http: Promise<KyInstance> | undefined;
+  const loaded = () => {
+    http ??= import("ky").then(({ default: ky }) => ky.create({ timeout: false, headers, redirect }));
+    return http;
+  };
   const urlOf = (path: string) => new URL(base.pathname.replace(/\/$/, "") + path, base);
 
   async function send(request: Request): Promise<Response> {
@@ -142,7 +147,8 @@ export function createRelayClient(options: RelayClientOptions): RelayClient {
       const run = async () => {
         let response: Response;
         try {
-          response = await http(urlOf(path), {
+          const ky = await loaded();
+          response = await ky(urlOf(path), {
             method,
             ...(body === undefined ? {} : { json: body }),
             ...(signal ? { signal } : {}),
@@ -260,7 +266,7 @@ async function checkedValue<T>(response: Response, schema: z.ZodMiniType<T>, ori
 
 async function errorOf(error: unknown, origin: string): Promise<GuardError> {
   if (isGuardError(error)) return error;
-  if (!(error instanceof HTTPError)) {
+  if (!isHttpError(error)) {
     const away = new UnavailableError(`The relay at ${origin} cannot be reached. Is it running?`, {
       cause: error,
     });

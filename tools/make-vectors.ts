@@ -3,12 +3,14 @@
 //   node --conditions=@guard/source tools/make-vectors.ts --check   compares them, and exits with 1 where one differs
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { outcomes, statements } from "./vectors/answers.ts";
+import { statements } from "./vectors/answers.ts";
 import { conversations } from "./vectors/conversations.ts";
 import { evidence } from "./vectors/evidence.ts";
+import { outcomes } from "./vectors/outcomes.ts";
 import { actions, canonical, connections, keys } from "./vectors/plain.ts";
 import { replaceRandomness } from "./vectors/random.ts";
-import { sealedReplies, sealedRequests } from "./vectors/requests.ts";
+import { sealedReplies } from "./vectors/replies.ts";
+import { sealedRequests } from "./vectors/requests.ts";
 import { rosters } from "./vectors/rosters.ts";
 import { makeWorld, type VectorFile } from "./vectors/world.ts";
 

@@ -13,7 +13,7 @@ import {
 } from "../../packages/core/src/index.ts";
 import { type Question, question, statementOf } from "./answers.ts";
 import { seed, word } from "./random.ts";
-import { hour } from "./requests.ts";
+import { hour } from "./sealing.ts";
 import { now, type Person, type World } from "./world.ts";
 
 export const hashOf = (line: string) => createHash("sha256").update(line).digest("hex");

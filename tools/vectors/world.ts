@@ -14,7 +14,6 @@ import {
   type Head,
   possessionText,
   type Roster,
-  type Signed,
   type Signer,
   signEntry,
   utf8,
@@ -118,4 +117,3 @@ export async function makeWorld(): Promise<World> {
 
 /** A vector file: what is in it, and its parts. */
 export type VectorFile = { readonly description: string } & Record<string, unknown>;
-export type { Signed };

@@ -9,3 +9,9 @@ export function builtin<T>(id: string): T | undefined {
   const process = (globalThis as { process?: Process }).process;
   return process?.getBuiltinModule?.(id) as T | undefined;
 }
+
+/** Whether there are files that last. workerd has `node:fs` as well, over a memory that ends with the request. */
+export function hasFiles(): boolean {
+  const { userAgent } = (globalThis as { navigator?: { userAgent?: string } }).navigator ?? {};
+  return userAgent !== "Cloudflare-Workers" && builtin("node:fs") !== undefined;
+}

@@ -1,22 +1,27 @@
 /** For tests that run in every runtime: what the platform itself makes of bytes, and another realm of it. */
-import { builtin } from "./builtin.ts";
+import { builtin, hasFiles } from "./builtin.ts";
 
 // Newer than the type definitions: Uint8Array's own encodings (ECMAScript 2026), which Node 22 does not have.
 type Encoding = Uint8Array & {
   toHex(): string;
   toBase64(options: { alphabet: "base64url"; omitPadding: true }): string;
 };
-const node = typeof Buffer !== "undefined";
+const buffer = typeof Buffer !== "undefined";
+// workerd has some of Node's modules too, with stubs in the place of what it leaves out.
+const node = hasFiles();
+
+/** node:crypto, in Node itself. */
+export const nodeCrypto = node ? builtin<typeof import("node:crypto")>("node:crypto") : undefined;
 
 /** Base64url as the platform writes it. */
 export const platformBase64url = (bytes: Uint8Array): string =>
-  node
+  buffer
     ? Buffer.from(bytes).toString("base64url")
     : (bytes as Encoding).toBase64({ alphabet: "base64url", omitPadding: true });
 
 /** Hex as the platform writes it. */
 export const platformHex = (bytes: Uint8Array): string =>
-  node ? Buffer.from(bytes).toString("hex") : (bytes as Encoding).toHex();
+  buffer ? Buffer.from(bytes).toString("hex") : (bytes as Encoding).toHex();
 
 /** The bytes of hex digits. */
 export const fromHex = (text: string): Uint8Array<ArrayBuffer> =>
@@ -24,7 +29,7 @@ export const fromHex = (text: string): Uint8Array<ArrayBuffer> =>
 
 /** Evaluates code where `Object`, `Date` and `Error` are others; null where a runtime has one realm only. */
 export const otherRealm = ((): ((code: string) => unknown) | null => {
-  const vm = builtin<typeof import("node:vm")>("node:vm");
+  const vm = node ? builtin<typeof import("node:vm")>("node:vm") : undefined;
   if (vm) return (code) => vm.runInNewContext(code);
   if (typeof document === "undefined") return null;
   const frame = document.body.appendChild(document.createElement("iframe"));

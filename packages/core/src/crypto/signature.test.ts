@@ -1,10 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import * as z from "zod/mini";
-import { builtin } from "./builtin.ts";
 import { base64url, fromBase64url, randomBytes, utf8 } from "./encoding.ts";
 import { passkey } from "./passkey.fixture.ts";
-import { fromHex } from "./platform.fixture.ts";
+import { fromHex, nodeCrypto } from "./platform.fixture.ts";
 import {
   cryptoKeySigner,
   ed25519Signer,
@@ -17,7 +16,6 @@ import {
 } from "./signature.ts";
 
 const data = utf8("what is signed");
-const node = builtin<typeof import("node:crypto")>("node:crypto");
 
 async function p256Signer(): Promise<Signer> {
   const algorithm = { name: "ECDSA", namedCurve: "P-256" };
@@ -65,10 +63,10 @@ describe("p256", () => {
     expect(await verifySignature(signer.key, utf8("something else"), signature)).toBe(false);
     const point = fromBase64url(signer.key.publicKey);
     const [x, y] = [base64url(point.subarray(1, 33)), base64url(point.subarray(33))];
-    if (!node) return;
-    const publicKey = node.createPublicKey({ key: { kty: "EC", crv: "P-256", x, y }, format: "jwk" });
+    if (!nodeCrypto) return;
+    const publicKey = nodeCrypto.createPublicKey({ key: { kty: "EC", crv: "P-256", x, y }, format: "jwk" });
     const key = { key: publicKey, dsaEncoding: "ieee-p1363" as const };
-    expect(node.verify("sha256", data, key, fromBase64url(signature))).toBe(true);
+    expect(nodeCrypto.verify("sha256", data, key, fromBase64url(signature))).toBe(true);
   });
 
   it("refuses DER, as which another library may write it", async () => {

@@ -3,7 +3,7 @@
  * U+2028, at which ordinary line readers break.
  */
 import type { FileHandle } from "node:fs/promises";
-import { builtin } from "../crypto/builtin.ts";
+import { builtin, hasFiles } from "../crypto/builtin.ts";
 import { fromUtf8 } from "../crypto/encoding.ts";
 import { ConfigurationError, isGuardError, UnavailableError } from "../errors.ts";
 import { readLine } from "./envelope.ts";
@@ -14,7 +14,7 @@ const block = 1 << 18;
 export function fileSystem() {
   const fs = builtin<typeof import("node:fs/promises")>("node:fs/promises");
   const path = builtin<typeof import("node:path")>("node:path");
-  if (fs && path) return { fs, path };
+  if (hasFiles() && fs && path) return { fs, path };
   throw new ConfigurationError(
     "There are no files in this runtime. Give the guard an evidence store of your own.",
   );

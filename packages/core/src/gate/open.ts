@@ -3,7 +3,7 @@
  * before anything is contacted; the connection, roster and evidence are opened at the first use.
  */
 import { agentKeys } from "../crypto/agent-keys.ts";
-import { builtin } from "../crypto/builtin.ts";
+import { hasFiles } from "../crypto/builtin.ts";
 import { fromBase64url } from "../crypto/encoding.ts";
 import type { Head } from "../crypto/signed.ts";
 import { ConfigurationError } from "../errors.ts";
@@ -46,7 +46,7 @@ export function openGuard(options: GuardOptions): () => Promise<Context> {
     normalise: normaliseIdentity,
   });
   const selfApproval = new Set((options.selfApproval ?? []).map(normaliseIdentity));
-  const node = builtin("node:fs") !== undefined;
+  const node = hasFiles();
   if (!node && options.evidence === undefined) {
     throw new ConfigurationError(
       "This runtime has no files: give createGuard an evidence store, for instance memoryEvidence().",

@@ -1,0 +1,297 @@
+/**
+ * What is signed: keys, signatures, answers, rosters, enrolments. The mutator has no private key, so whatever is
+ * believed has to be, byte for byte, what somebody signed; a second verification by node:crypto says so too.
+ */
+import { createHash, createPublicKey, type KeyObject, verify } from "node:crypto";
+import {
+  appendEntry,
+  canonicalJson,
+  cryptoKeySigner,
+  enrolmentMac,
+  type Invitation,
+  invitationToken,
+  outcomeOf,
+  readEnrolment,
+  readEntry,
+  readHeader,
+  readRoster,
+  readStatement,
+  type Signed,
+  type SigningKey,
+  signEntry,
+  signedSchema,
+  signObject,
+  tokenHash,
+  verifyAnswer,
+  verifyAnswers,
+  verifyEnrolment,
+  verifySignature,
+  verifySigned,
+  whyNotCounted,
+} from "@guard/core";
+import * as z from "zod";
+import { passkey } from "../../../../packages/core/src/crypto/passkey.fixture.ts";
+import { signingKeySchema } from "../../../../packages/core/src/crypto/signature.ts";
+import { newInvitationCode } from "../../../../packages/core/src/roster/enrolment.ts";
+import { signed as looksSigned, shapes } from "../shapes.ts";
+import { expect, guarded, type Target } from "../target.ts";
+import type { World } from "../world.ts";
+
+/** The value of a JSON text where it has `schema`'s shape, as every edge checks before it goes on. */
+export function shaped<T>(schema: z.core.$ZodType<T>, text: string): T | undefined {
+  try {
+    const parsed = z.core.safeParse(schema, JSON.parse(text));
+    return parsed.success ? parsed.data : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+const b64 = (text: string) => Buffer.from(text, "base64url");
+const sha256 = (data: string | Buffer) => createHash("sha256").update(data).digest();
+
+/** node:crypto's opinion, with DER, raw r‖s and the WebAuthn checks spelled out once more. */
+function second(key: SigningKey, data: string, signature: Signed["signature"]): boolean {
+  const check = (
+    kind: "ed25519" | "p256",
+    bytes: Buffer,
+    made: Buffer,
+    dsaEncoding: "der" | "ieee-p1363",
+  ) => {
+    const point = b64(key.publicKey);
+    let publicKey: KeyObject;
+    try {
+      const jwk =
+        kind === "ed25519"
+          ? { kty: "OKP", crv: "Ed25519", x: point.toString("base64url") }
+          : {
+              kty: "EC",
+              crv: "P-256",
+              x: point.subarray(1, 33).toString("base64url"),
+              y: point.subarray(33).toString("base64url"),
+            };
+      publicKey = createPublicKey({ key: jwk, format: "jwk" });
+    } catch {
+      return false;
+    }
+    return verify(
+      kind === "ed25519" ? null : "sha256",
+      bytes,
+      kind === "ed25519" ? publicKey : { key: publicKey, dsaEncoding },
+      made,
+    );
+  };
+  const exact = (text: string) => b64(text).toString("base64url") === text;
+  if (key.kind !== "webauthn") {
+    if (typeof signature !== "string" || !exact(signature) || b64(signature).length !== 64) return false;
+    return check(key.kind, Buffer.from(data), b64(signature), "ieee-p1363");
+  }
+  if (typeof signature !== "object") return false;
+  const { authenticatorData, clientDataJSON, signature: made } = signature;
+  if (![authenticatorData, clientDataJSON, made].every(exact)) return false;
+  let client: Record<string, unknown>;
+  try {
+    client = JSON.parse(
+      new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(b64(clientDataJSON)),
+    );
+  } catch {
+    return false;
+  }
+  const authenticator = b64(authenticatorData);
+  if (client?.type !== "webauthn.get" || client.challenge !== sha256(data).toString("base64url"))
+    return false;
+  if (
+    !key.origins.includes(client.origin as string) ||
+    client.crossOrigin === true ||
+    client.topOrigin !== undefined
+  )
+    return false;
+  if (authenticator.length < 37 || !authenticator.subarray(0, 32).equals(sha256(key.rpId))) return false;
+  if (((authenticator[32] as number) & 5) !== 5) return false;
+  const bytes = Buffer.concat([authenticator, sha256(b64(clientDataJSON))]);
+  return check(key.alg === "EdDSA" ? "ed25519" : "p256", bytes, b64(made), "der");
+}
+
+const verification = z.strictObject({
+  key: signingKeySchema,
+  signed: signedSchema,
+}) as unknown as z.core.$ZodType<{
+  key: SigningKey;
+  signed: Signed;
+}>;
+
+export async function signedTargets(world: World): Promise<Target[]> {
+  const { owner, views, root, connection } = world;
+  const roster = owner.roster();
+  const view = views[1] ?? views[0];
+  if (!view) throw new Error("The world has no request.");
+  const header = readHeader(view.header);
+  const answers = views.flatMap(({ answers }) => answers.map(({ statement }) => statement));
+  const keys = [await passkey("ES256"), await passkey("EdDSA"), await p256(), root];
+  const verifications = await Promise.all(
+    keys.map(async (signer) => {
+      const signed = await signObject(signer, { type: "guard/v1/cancel", time: 7 } as { type: string });
+      return JSON.stringify({ key: signer.key, signed });
+    }),
+  );
+  const real = new Set(roster.entries.map(({ body }) => body));
+  const enrolled = await enrolment(world);
+
+  return [
+    {
+      name: "signatures",
+      covers: ["verifySignature", "verifySigned"],
+      seeds: verifications,
+      runs: 750,
+      async judge(input) {
+        const given = shaped(verification, input);
+        if (given === undefined) return false;
+        const { key, signed } = given;
+        const accepted = await verifySigned(key, signed);
+        const data = new TextEncoder().encode(signed.body);
+        expect(
+          accepted === (await verifySignature(key, data, signed.signature)),
+          "two answers about one signature",
+        );
+        expect(
+          accepted === second(key, signed.body, signed.signature),
+          `Guard says ${accepted}, node:crypto does not`,
+        );
+        return accepted;
+      },
+    },
+    {
+      name: "answers",
+      covers: ["verifyAnswer", "verifyAnswers", "whyNotCounted", "outcomeOf"],
+      seeds: [JSON.stringify(view.answers.map(({ statement }) => statement))],
+      runs: 400,
+      async judge(input) {
+        const given = shaped(z.array(signedSchema), input);
+        if (given === undefined) return false;
+        const believed = await verifyAnswers(header, roster, given);
+        for (const statement of believed) {
+          const text = canonicalJson(statement);
+          expect(
+            answers.some(({ body }) => body === text),
+            "a statement counts that nobody signed",
+          );
+        }
+        for (const signed of given) await verifyAnswer(header, roster, signed);
+        // Insiders sign what they like: what is read may say anything and still be counted by the rules alone.
+        for (const signed of given) {
+          const statement = await guarded(() => readStatement(signed));
+          if (statement && whyNotCounted(header, roster, statement) === null) {
+            const outcome = outcomeOf(header, roster, [statement], Date.now());
+            const device = roster.device(statement.device);
+            expect(device?.identity === statement.identity, "a statement counts for another device's person");
+            expect(outcome.status !== "approved" || statement.decision === "approve", "a rejection approves");
+          }
+        }
+        return believed.length > 0;
+      },
+    },
+    {
+      name: "rosters",
+      covers: ["readRoster", "appendEntry", "readEntry"],
+      seeds: [JSON.stringify(roster.entries), JSON.stringify(roster.entries.slice(0, 2))],
+      runs: 250,
+      async judge(input) {
+        const given = shaped(z.array(signedSchema), input);
+        if (given === undefined) return false;
+        const read = await guarded(() => readRoster(given, { app: roster.app }));
+        if (read === undefined) return false;
+        expect(
+          read.entries.every(({ body }, i) => body === roster.entries[i]?.body),
+          "an entry was read that nobody signed there",
+        );
+        expect(read.entries.length === given.length, "an entry was left out without a word");
+        return true;
+      },
+    },
+    {
+      name: "roster-changes",
+      covers: ["appendEntry"],
+      seeds: roster.entries
+        .slice(1)
+        .map(({ body }) => JSON.stringify(readEntry({ body, signature: "" }).change)),
+      runs: 400,
+      async judge(input) {
+        const change = await guarded(() => shapedJson(input));
+        if (change === undefined) return false;
+        const signed = await guarded(() =>
+          signEntry(roster, change as never, { signer: root, by: "root", now: roster.time }),
+        );
+        if (signed === undefined) return false;
+        const grown = await guarded(() => appendEntry(roster, signed));
+        if (grown === undefined)
+          return real.has(signed.body) || roster.entries.some(({ body }) => sameChange(body, change));
+        const entry = readEntry(signed);
+        expect(
+          (shapes["guard/v1/roster"] as (value: unknown) => boolean)(entry),
+          "an entry without its shape",
+        );
+        expect(
+          grown.entries.length === roster.entries.length + 1 && grown.head.seq === roster.head.seq + 1,
+          "not one more",
+        );
+        const publicKeys = grown.devices().map(({ key }) => key.publicKey);
+        expect(new Set(publicKeys).size === publicKeys.length, "one key is two devices");
+        const again = await readRoster(grown.entries, { app: roster.app });
+        expect(again.head.hash === grown.head.hash, "it reads back as another roster");
+        expect(
+          grown.at(roster.head.seq).head.hash === roster.head.hash,
+          "what was before is another roster now",
+        );
+        return true;
+      },
+    },
+    {
+      name: "enrolments",
+      covers: ["verifyEnrolment", "readEnrolment", "invitationToken", "tokenHash"],
+      seeds: [JSON.stringify(enrolled.signed)],
+      runs: 400,
+      async judge(input) {
+        const given = shaped(signedSchema, input);
+        if (given === undefined) return false;
+        expect(looksSigned(given), "a signed object without its shape");
+        const enrolment = await guarded(() =>
+          verifyEnrolment(enrolled.invitation, given, enrolled.invitation.expiresAt - 1),
+        );
+        if (enrolment === undefined) return false;
+        expect(given.body === enrolled.signed.body, "keys are believed that nobody with the code sent");
+        expect(tokenHash(invitationToken(enrolled.invitation.code)).length === 43, "a token without a hash");
+        return true;
+      },
+    },
+  ];
+
+  function sameChange(body: string, change: unknown): boolean {
+    return canonicalJson(readEntry({ body, signature: "" }).change) === canonicalJson(change);
+  }
+
+  async function enrolment({ calls }: World): Promise<{ invitation: Invitation; signed: Signed }> {
+    const posted =
+      calls.find(({ path, method }) => path === "/v1/enrolments" && method === "POST")?.body ?? "";
+    const { mac: _, ...facts } = readEnrolment((JSON.parse(posted) as { enrolment: Signed }).enrolment);
+    const code = newInvitationCode();
+    const signer = keys[3] as (typeof keys)[3];
+    const mine = { ...facts, key: signer.key };
+    const signed = await signObject(signer, { ...mine, mac: enrolmentMac(code, mine) });
+    const { app, identity, expiresAt } = facts;
+    return { signed, invitation: { version: 1, relay: connection.relay, app, identity, expiresAt, code } };
+  }
+
+  async function p256() {
+    const pair = await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, false, [
+      "sign",
+      "verify",
+    ]);
+    const raw = Buffer.from(await crypto.subtle.exportKey("raw", pair.publicKey));
+    return cryptoKeySigner({ kind: "p256", publicKey: raw.toString("base64url") }, pair.privateKey);
+  }
+}
+
+function shapedJson(text: string): unknown {
+  return shaped(z.unknown(), text);
+}

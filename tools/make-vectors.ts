@@ -5,7 +5,9 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { statements } from "./vectors/answers.ts";
 import { conversations } from "./vectors/conversations.ts";
+import { enrolments } from "./vectors/enrolments.ts";
 import { evidence } from "./vectors/evidence.ts";
+import { files as evidenceFiles } from "./vectors/files.ts";
 import { outcomes } from "./vectors/outcomes.ts";
 import { actions, canonical, connections, keys } from "./vectors/plain.ts";
 import { replaceRandomness } from "./vectors/random.ts";
@@ -27,7 +29,9 @@ const files: Readonly<Record<string, VectorFile>> = {
   statements: await statements(world),
   outcomes: outcomes(world),
   conversations: await conversations(world),
+  enrolments: await enrolments(world),
   evidence: await evidence(world),
+  files: await evidenceFiles(world),
 };
 
 const directory = join(import.meta.dirname, "..", "vectors", "guard-v1");

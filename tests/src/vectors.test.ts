@@ -4,6 +4,8 @@
  */
 import { execFile } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import {
@@ -31,6 +33,7 @@ import {
   parseInvitation,
   possessionText,
   type Roster,
+  readEvidence,
   readHeader,
   readRoster,
   reopenRequest,
@@ -41,6 +44,7 @@ import {
   tokenHash,
   verifyAnswer,
   verifyChain,
+  verifyEnrolment,
   verifySigned,
 } from "@guard/core";
 import { createRelay } from "@guard/relay";
@@ -80,7 +84,9 @@ const readers: Readonly<Record<string, (file: string) => void>> = {
   "statements.json": readStatements,
   "outcomes.json": readOutcomes,
   "conversations.json": readConversations,
-  "evidence.json": readEvidenceFile,
+  "enrolments.json": readEnrolments,
+  "evidence.json": readChains,
+  "files.json": readFiles,
 };
 
 test("every file has a reader, every reader a file, and every file says what it is", () => {
@@ -383,7 +389,7 @@ function readConversations(file: string) {
   });
 }
 
-function readEvidenceFile(file: string) {
+function readChains(file: string) {
   const { app, rosters, cases } = load<{
     app: string;
     rosters: Record<string, Signed[]>;
@@ -407,6 +413,37 @@ function readEvidenceFile(file: string) {
     if (expected.error) return expect(await taken(verify)).toBe(false);
     const report = await verify();
     expect({ ...report, firstBad: report.firstBad?.seq ?? null }).toMatchObject(expected);
+  });
+}
+
+function readEnrolments(file: string) {
+  const all = load<{
+    invitation: Invitation;
+    fingerprint: string;
+    cases: (Case & { now: number; enrolment: Signed; valid: boolean })[];
+  }>(file);
+  test.each(all.cases)("$name", async ({ now, enrolment, valid }) => {
+    expect(await taken(() => verifyEnrolment(all.invitation, enrolment, now))).toBe(valid);
+  });
+  test("the fingerprint of the first", async () => {
+    const { now, enrolment } = all.cases[0] as (typeof all.cases)[number];
+    const device = deviceIdOf(await verifyEnrolment(all.invitation, enrolment, now));
+    expect(fingerprint(device)).toBe(all.fingerprint);
+  });
+}
+
+function readFiles(file: string) {
+  const { cases } = load<{ cases: (Case & { bytes: string; expected: object })[] }>(file);
+  test.each(cases)("$name", async ({ bytes, expected }) => {
+    const folder = await mkdtemp(join(tmpdir(), "guard-vectors-"));
+    try {
+      const path = join(folder, "chain.jsonl");
+      await writeFile(path, fromBase64url(bytes));
+      const report = await verifyChain(readEvidence(path), { roster: await rosterAt(23) });
+      expect({ ...report, firstBad: report.firstBad?.seq ?? null }).toMatchObject(expected);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 }
 

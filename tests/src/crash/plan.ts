@@ -1,0 +1,272 @@
+/**
+ * What one run is: which actions an agent asks for, how people answer, and which fault comes when. A plan
+ * follows from its seed alone (and the fault's name, where one is given), so the seed is all that has to be kept.
+ */
+import type { ActionInput, Rule } from "@guard/core";
+import { type Random, randomOf } from "./random.ts";
+
+export const faults = [
+  "none",
+  "relay-kill",
+  "relay-call",
+  "agent-kill",
+  "agent-call",
+  "agent-evidence",
+  "agent-tool",
+  "agent-hook",
+  "device-kill",
+  "device-call",
+  "everything",
+  "twins",
+  "clock",
+  "disk-full-agent",
+  "disk-full-relay",
+  "file-limit-agent",
+  "file-limit-relay",
+  "read-only-agent",
+  "read-only-relay",
+  "evidence-vanish",
+] as const;
+export type Fault = (typeof faults)[number];
+
+/** Faults that need a small file system of their own. */
+export const needsMount: ReadonlySet<Fault> = new Set([
+  "disk-full-agent",
+  "disk-full-relay",
+  "read-only-agent",
+  "read-only-relay",
+]);
+
+export const roles = ["relay", "agent", "device"] as const;
+export type Role = (typeof roles)[number];
+
+/** One action that the agent asks for, under a key of its own. */
+export interface Item {
+  readonly item: string;
+  /** `lookup` is allowed by policy; `pay` asks one person, `wire` two, `slow` one who never answers. */
+  readonly tool: "lookup" | "pay" | "wire" | "slow";
+  readonly amount: number;
+  /** What people make of it; null where nobody is asked. */
+  readonly answer: "approve" | "edit" | "reject" | "ignore" | null;
+  /** The amount that may run; null where nothing may. */
+  readonly wanted: number | null;
+  /** Whether the tool throws after its side effect. */
+  readonly fails: boolean;
+}
+
+/** How one process dies: by itself at the nth time it passes a point, or from outside after a while. */
+export type Death = { readonly point: string; readonly nth: number } | { readonly after: number };
+
+/** A clock set by `offset` (ms) against the true one, `after` ms into the run; all clocks where no role is named. */
+export interface Jump {
+  readonly after: number;
+  readonly role: Role | null;
+  readonly offset: number;
+}
+
+export interface Disk {
+  readonly role: "agent" | "relay";
+  readonly how: "full" | "limit" | "read-only" | "vanish";
+  /** Room for the files of the process, KiB: of the file system, or of the largest file. */
+  readonly room: number;
+  /** Milliseconds after which the disk changes or is mended. */
+  readonly after: number;
+}
+
+export interface Plan {
+  readonly seed: number;
+  readonly fault: Fault;
+  readonly items: readonly Item[];
+  /** Whether the agent waits in `guard.run`, or comes back to `guard.check` until it is ready. */
+  readonly mode: "wait" | "suspend";
+  readonly agents: 1 | 2;
+  /** Roles that are played by processes of their own: all that the fault strikes, and at times the others too. */
+  readonly real: readonly Role[];
+  /** Whether an agent that is told "in progress" comes back until it is told more. */
+  readonly patient: boolean;
+  /** How long people take to decide, ms. */
+  readonly thinking: number;
+  /** By role, how each process after the other dies; what comes after the last of them lives. */
+  readonly deaths: Readonly<Record<Role, readonly Death[]>>;
+  readonly jumps: readonly Jump[];
+  readonly disk: Disk | null;
+}
+
+/** Everybody who is asked. */
+export const people = ["alice@example.com", "bob@example.com"];
+
+export const policy: readonly Rule[] = [
+  { tool: "lookup", then: "allow" },
+  { tool: "slow", then: "ask", expiresIn: 1000 },
+  { tool: "pay", then: "ask" },
+  { tool: "wire", then: "ask", quorum: 2 },
+];
+
+/** The action as the agent hands it to its guard, the same in every life. */
+export function inputOf(plan: Plan, { tool, item, amount }: Item): ActionInput {
+  const validate = async (args: unknown) => args;
+  return { tool, args: { item, amount }, session: `run-${plan.seed}`, validate };
+}
+
+const calls = ["ask", "read", "consume", "report"];
+const events = [
+  "CHECKPOINT_CREATED",
+  "TOOL_CALL_PROPOSED",
+  "POLICY_DECISION",
+  "APPROVAL_REQUESTED",
+  "APPROVAL_DECIDED",
+  "TOOL_CALL_ALLOWED",
+  "TOOL_CALL_EXECUTED",
+  "TOOL_RESULT",
+];
+const minute = 60_000;
+
+/** The plan of `seed`; with `fault`, of that kind. */
+export function planOf(seed: number, fault?: Fault): Plan {
+  const random = randomOf(seed);
+  const drawn = random.pick(faults);
+  const made = { seed, fault: fault ?? drawn, ...story(random), ...faultOf(fault ?? drawn, random) };
+  return { ...made, real: random.chance(10) ? roles : realOf(made) };
+}
+
+function realOf({ fault, deaths, disk, agents }: Omit<Plan, "real">): readonly Role[] {
+  if (fault === "none" || fault === "everything") return roles;
+  return roles.filter(
+    (role) => deaths[role].length > 0 || disk?.role === role || (role === "agent" && agents > 1),
+  );
+}
+
+function story(random: Random): Pick<Plan, "items" | "mode" | "agents" | "patient" | "thinking"> {
+  const items: Item[] = [itemOf("lookup", 0, null, random)];
+  for (let n = random.between(2, 5); n > 0; n--) {
+    const tool = random.pick(["pay", "pay", "wire"] as const);
+    const answer = random.pick(["approve", "approve", "approve", "approve", "edit", "reject"] as const);
+    items.push(itemOf(tool, items.length, answer, random));
+  }
+  if (random.chance(8)) items.push(itemOf("slow", items.length, "ignore", random));
+  return {
+    items,
+    mode: random.chance(70) ? "wait" : "suspend",
+    agents: 1,
+    patient: random.chance(25),
+    thinking: random.chance(50) ? 0 : random.between(1, 60),
+  };
+}
+
+function itemOf(tool: Item["tool"], n: number, answer: Item["answer"], random: Random): Item {
+  const amount = random.between(1, 9) * 100;
+  const wanted = answer === "reject" || answer === "ignore" ? null : answer === "edit" ? amount / 10 : amount;
+  return { item: `${tool}-${n}`, tool, amount, answer, wanted, fails: random.chance(8) };
+}
+
+type Faulty = Pick<Plan, "deaths" | "jumps" | "disk"> & Partial<Pick<Plan, "agents">>;
+
+function faultOf(fault: Fault, random: Random): Faulty {
+  const none: Faulty = { deaths: { relay: [], agent: [], device: [] }, jumps: [], disk: null };
+  const dying = (role: Role, deaths: readonly Death[]) => ({ ...none.deaths, [role]: deaths });
+  const several = (most: number, make: () => Death) =>
+    Array.from({ length: random.between(1, most) }, () => make());
+  const sometime = (): Death => ({ after: random.between(0, random.pick([20, 100, 300])) });
+  const at = (names: readonly string[], often: number) => (): Death => ({
+    point: random.pick(names),
+    nth: random.between(1, often),
+  });
+  switch (fault) {
+    case "none":
+      return none;
+    case "relay-kill":
+      return { ...none, deaths: dying("relay", several(4, sometime)) };
+    case "relay-call":
+      return { ...none, deaths: dying("relay", several(3, at(relayPoints, 5))) };
+    case "agent-kill":
+      return { ...none, deaths: dying("agent", several(4, sometime)) };
+    case "agent-call":
+      return { ...none, deaths: dying("agent", several(3, at(around(calls), 5))) };
+    case "agent-evidence":
+      return { ...none, deaths: dying("agent", several(3, at(evidencePoints, 5))) };
+    case "agent-tool":
+      return { ...none, deaths: dying("agent", several(3, at(["tool begin", "tool acted", "tool end"], 4))) };
+    case "agent-hook":
+      return { ...none, deaths: dying("agent", several(3, at(["onPending", "onDecided"], 4))) };
+    case "device-kill":
+      return { ...none, deaths: dying("device", several(4, sometime)) };
+    case "device-call":
+      return { ...none, deaths: dying("device", several(4, at(around(["answer"]), 4))) };
+    case "everything":
+      return {
+        ...none,
+        deaths: {
+          relay: several(2, sometime),
+          agent: several(2, sometime),
+          device: several(2, sometime),
+        },
+      };
+    case "twins":
+      return { ...none, agents: 2, deaths: dying("agent", several(3, sometime)) };
+    case "clock":
+      return { ...none, ...clocks(random, sometime) };
+    case "disk-full-agent":
+      return { ...none, disk: diskOf("agent", "full", random.between(12, 120), random) };
+    case "disk-full-relay":
+      return { ...none, disk: diskOf("relay", "full", random.between(150, 420), random) };
+    case "file-limit-agent":
+      return { ...none, disk: diskOf("agent", "limit", random.between(6, 60), random) };
+    case "file-limit-relay":
+      return { ...none, disk: diskOf("relay", "limit", random.between(150, 420), random) };
+    case "read-only-agent":
+      return {
+        ...none,
+        deaths: dying("agent", [random.chance(50) ? sometime() : at(around(calls), 4)()]),
+        disk: diskOf("agent", "read-only", 8192, random),
+      };
+    case "read-only-relay":
+      return {
+        ...none,
+        deaths: dying("relay", [sometime()]),
+        disk: diskOf("relay", "read-only", 8192, random),
+      };
+    case "evidence-vanish":
+      return { ...none, disk: diskOf("agent", "vanish", 0, random) };
+  }
+}
+
+const around = (names: readonly string[]) => names.flatMap((name) => [`${name} before`, `${name} after`]);
+
+/** `clock` is read inside of the relay's transactions, so a death there is one in the middle of a commit. */
+const relayPoints = [
+  "clock",
+  ...["ask", "answer", "consume", "report"].flatMap((name) => [
+    `${name} arrived`,
+    `${name} done`,
+    `${name} sent`,
+  ]),
+];
+
+const evidencePoints = events.flatMap((type) => [
+  `${type} appending`,
+  `${type} appended`,
+  `${type} flushing`,
+  `${type} torn`,
+  `${type} flushed`,
+]);
+
+function diskOf(role: Disk["role"], how: Disk["how"], room: number, random: Random): Disk {
+  return { role, how, room, after: random.between(10, 250) };
+}
+
+/** Clocks go apart and come together again, so that every story can end. */
+function clocks(random: Random, sometime: () => Death): Pick<Plan, "jumps" | "deaths"> {
+  const sizes = [30_000, 4 * minute, 6 * minute, 90 * minute, 3 * 24 * 60 * minute, 9 * 24 * 60 * minute];
+  const jumps: Jump[] = [];
+  let after = 0;
+  for (let n = random.between(1, 4); n > 0; n--) {
+    after += random.between(0, 120);
+    const role = random.pick(["relay", "agent", "device", null, null] as const);
+    jumps.push({ after, role, offset: random.pick(sizes) * (random.chance(50) ? 1 : -1) });
+  }
+  const together = random.chance(50) ? 0 : random.pick(sizes) * (random.chance(50) ? 1 : -1);
+  jumps.push({ after: after + random.between(100, 400), role: null, offset: together });
+  const dies = random.pick(["relay", "agent", "device"] as const);
+  const none = { relay: [], agent: [], device: [] };
+  return { jumps, deaths: { ...none, [dies]: random.chance(60) ? [sometime()] : [] } };
+}

@@ -1,0 +1,91 @@
+/** Many runs, several at a time, and what they add up to. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import { bundle } from "./bundle.ts";
+import { whyNoMounts } from "./disk.ts";
+import { install } from "./installation.ts";
+import { type Fault, needsMount, planOf } from "./plan.ts";
+import { type Grounds, type Result, run } from "./run.ts";
+
+export interface Summary {
+  readonly runs: number;
+  /** Runs that had a problem. */
+  readonly problems: number;
+  /** Runs by fault. */
+  readonly faults: Readonly<Record<string, number>>;
+  /** Runs that this machine cannot do, by fault. */
+  readonly skipped: Readonly<Record<string, number>>;
+  readonly effects: number;
+  readonly unknowns: number;
+  /** Processes killed, and processes that waited for their disk to be mended. */
+  readonly killed: number;
+  readonly helped: number;
+  readonly seconds: number;
+}
+
+/** Ports below those that systems give out by themselves, so that a relay finds its own again after a restart. */
+const ports = { first: 10_000, count: 20_000 };
+
+export async function crash(options: {
+  readonly seeds: readonly number[];
+  readonly fault?: Fault | undefined;
+  readonly jobs?: number | undefined;
+  /** Keeps the directories of good runs too. */
+  readonly keep?: boolean;
+  readonly say: (text: string) => void;
+}): Promise<Summary> {
+  const { seeds, fault, jobs = availableParallelism() * 2, keep = false, say } = options;
+  const began = performance.now();
+  const directory = mkdtempSync(join(tmpdir(), "guard-crash-"));
+  const why = whyNoMounts(directory);
+  if (why !== null)
+    say(`crash: full and read-only disks are left out, since none can be mounted here (${why})`);
+  const grounds: Grounds = {
+    program: await bundle(join(directory, "program")),
+    installation: await install(join(directory, "installation")),
+    directory,
+  };
+  const sum = { runs: 0, problems: 0, effects: 0, unknowns: 0, killed: 0, helped: 0 };
+  const counts = { faults: {} as Record<string, number>, skipped: {} as Record<string, number> };
+  const count = (of: Record<string, number>, name: string) => {
+    of[name] = (of[name] ?? 0) + 1;
+  };
+  let port = ports.first + (process.pid % ports.count);
+  const nextPort = () => {
+    port = ports.first + ((port + 1 - ports.first) % ports.count);
+    return port;
+  };
+  const queue = seeds.values();
+
+  async function one(seed: number): Promise<void> {
+    const plan = planOf(seed, fault);
+    if (why !== null && needsMount.has(plan.fault)) return count(counts.skipped, plan.fault);
+    const result = await run(grounds, plan, nextPort()).catch((error: unknown) => failed(plan, error));
+    sum.runs++;
+    count(counts.faults, plan.fault);
+    for (const name of ["effects", "unknowns", "killed", "helped"] as const) sum[name] += result[name];
+    if (result.problems.length > 0) {
+      sum.problems++;
+      say(`\nFAILED ${plan.fault}: pnpm crash --runs 1 --seed ${seed} --fault ${plan.fault}`);
+      say(`  everything of it is in ${result.directory}`);
+      for (const problem of result.problems) say(`  - ${problem}`);
+    } else if (!keep) rmSync(result.directory, { recursive: true, force: true });
+  }
+
+  function failed(plan: Result["plan"], error: unknown): Result {
+    const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    const place = join(directory, `run-${plan.seed}-${plan.fault}`);
+    const none = { effects: 0, unknowns: 0, killed: 0, helped: 0 };
+    return { plan, problems: [`end: the run itself failed: ${what}`], ...none, directory: place };
+  }
+
+  async function work(): Promise<void> {
+    for (const seed of queue) await one(seed);
+  }
+
+  await Promise.all(Array.from({ length: jobs }, work));
+  if (sum.problems === 0 && !keep) rmSync(directory, { recursive: true, force: true });
+  const seconds = Math.round((performance.now() - began) / 100) / 10;
+  return { ...sum, ...counts, seconds };
+}

@@ -43,7 +43,7 @@ export async function answer(
     return (unit) => {
       const now = context.clock();
       const row = settle(context, unit, visible(unit, device, request), now);
-      const stored = unit.requests.statements(device.app, request);
+      const stored = unit.requests.statements(row);
       const id = idOf(signed);
       const repeated = stored.find((other) => other.id === id);
       if (repeated?.late === 0) return viewOf(unit, device, row, roster);
@@ -53,8 +53,7 @@ export async function answer(
         stored.filter((other) => other.device === device.device).length < context.limits.statements;
       const record = (late: 0 | 1) =>
         unit.requests.addStatement({
-          app: row.app,
-          request,
+          number: row.number,
           n: stored.length,
           id,
           device: device.device,

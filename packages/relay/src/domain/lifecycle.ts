@@ -44,7 +44,9 @@ function write(context: Context, unit: Unit, row: RequestRow): RequestRow {
 
 export function announce(context: Context, unit: Unit, row: RequestRow): void {
   const { app, agent, request, state, version } = row;
-  const devices = unit.requests.devices(app, request);
+  // What is in the database was checked when it came in.
+  const { recipients } = JSON.parse(row.header) as Header;
+  const devices = recipients.map(({ device }) => device);
   unit.after(() => context.hub.changed({ app, agent, devices, request, state, version }));
 }
 
@@ -71,7 +73,7 @@ export function findSettled(
 /** The statements that count towards the outcome; each was verified when it came in. */
 export function statementsOf(unit: Pick<Unit, "requests">, row: RequestRow): Statement[] {
   return unit.requests
-    .statements(row.app, row.request)
+    .statements(row)
     .filter((stored) => stored.late === 0)
     .map((stored) => readStatement(stored.answer.statement));
 }

@@ -10,6 +10,7 @@ import {
   verifySigned,
   wrapDigest,
 } from "@guard/core";
+import type { NewRequestRow } from "../store/requests.ts";
 import type { RequestRow } from "../store/schema.ts";
 import type { Unit } from "../store/store.ts";
 import { type AgentPrincipal, type Context, checkClock, withRoster } from "./context.ts";
@@ -103,7 +104,7 @@ function checkNew(header: Header, body: NewRequest, roster: Roster, now: number)
 
 function insert(unit: Unit, header: Header, body: NewRequest): RequestRow {
   const { app, request, agent, createdAt, expiresAt, useBy } = header;
-  const row: RequestRow = {
+  const row: NewRequestRow = {
     app,
     request,
     agent,
@@ -121,11 +122,7 @@ function insert(unit: Unit, header: Header, body: NewRequest): RequestRow {
     receipt: null,
     report: null,
   };
-  const envelope = { app, request, ciphertext: body.ciphertext, wraps: JSON.stringify(body.wraps) };
-  unit.requests.add(
-    row,
-    envelope,
-    body.wraps.map((wrap) => wrap.device),
-  );
-  return row;
+  const sealed = { ciphertext: body.ciphertext, wraps: JSON.stringify(body.wraps) };
+  const devices = body.wraps.map((wrap) => wrap.device);
+  return unit.requests.add(row, sealed, devices);
 }

@@ -14,9 +14,7 @@ export function visible(tables: Pick<Tables, "requests">, reader: Reader, reques
   const row = tables.requests.find(reader.app, request);
   const own =
     row &&
-    (reader.kind === "agent"
-      ? row.agent === reader.agent
-      : tables.requests.sealedTo(reader.app, request, reader.device));
+    (reader.kind === "agent" ? row.agent === reader.agent : tables.requests.sealedTo(row, reader.device));
   return own ? row : notFound();
 }
 
@@ -26,15 +24,15 @@ export function viewOf(
   row: RequestRow,
   roster: Roster,
 ): RequestView {
-  const { app, request, state, version } = row;
-  const envelope = tables.requests.envelope(app, request);
+  const { request, state, version } = row;
+  const envelope = tables.requests.envelope(row);
   let wrap: RequestView["wrap"] = null;
   if (reader.kind === "device") {
     const found = (JSON.parse(envelope.wraps) as Envelope["wraps"]).find((w) => w.device === reader.device);
     if (found) wrap = { enc: found.enc, ciphertext: found.ciphertext };
   }
   const answers = tables.requests
-    .statements(app, request)
+    .statements(row)
     .filter((stored) => stored.late === 0)
     .map((stored) => stored.answer);
   return {

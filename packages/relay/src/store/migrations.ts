@@ -21,12 +21,16 @@ const steps: readonly string[] = [
     subject TEXT NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX token_subject ON token (app, kind, subject);
+  CREATE INDEX token_expires ON token (expires_at) WHERE expires_at IS NOT NULL;
   CREATE TABLE invite (
     token_hash TEXT PRIMARY KEY, app TEXT NOT NULL REFERENCES app, invite TEXT NOT NULL,
     expires_at INTEGER NOT NULL, enrolment TEXT
   ) STRICT;
   CREATE INDEX invite_app ON invite (app, expires_at);
+  -- Numbered in the order of arrival, and what belongs to a request is found by its number: keys that are
+  -- digests would scatter each insert over as many pages as there are tables.
   CREATE TABLE request (
+    number INTEGER PRIMARY KEY,
     app TEXT NOT NULL REFERENCES app, request TEXT NOT NULL, agent TEXT NOT NULL, key_id TEXT NOT NULL,
     round INTEGER NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('pending', 'approved', 'rejected', 'expired', 'cancelled',
@@ -34,30 +38,26 @@ const steps: readonly string[] = [
     version INTEGER NOT NULL, header TEXT NOT NULL, header_signature TEXT NOT NULL,
     created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, use_by INTEGER NOT NULL, due_at INTEGER,
     attempt TEXT, receipt TEXT, report TEXT,
-    PRIMARY KEY (app, request), UNIQUE (app, agent, key_id, round)
+    UNIQUE (app, request), UNIQUE (app, agent, key_id, round)
   ) STRICT;
   CREATE UNIQUE INDEX request_one_open ON request (app, agent, key_id)
     WHERE state IN ('pending', 'approved', 'executing');
   CREATE INDEX request_agent ON request (app, agent, state);
   CREATE INDEX request_due ON request (due_at) WHERE due_at IS NOT NULL;
   CREATE TABLE envelope (
-    app TEXT NOT NULL, request TEXT NOT NULL, ciphertext TEXT NOT NULL, wraps TEXT NOT NULL,
-    PRIMARY KEY (app, request), FOREIGN KEY (app, request) REFERENCES request
+    number INTEGER PRIMARY KEY REFERENCES request, ciphertext TEXT NOT NULL, wraps TEXT NOT NULL
   ) STRICT;
   CREATE TABLE inbox (
-    app TEXT NOT NULL, device TEXT NOT NULL, request TEXT NOT NULL,
-    PRIMARY KEY (app, device, request), FOREIGN KEY (app, request) REFERENCES request
+    app TEXT NOT NULL, device TEXT NOT NULL, number INTEGER NOT NULL REFERENCES request,
+    PRIMARY KEY (app, device, number)
   ) STRICT, WITHOUT ROWID;
-  CREATE INDEX inbox_request ON inbox (app, request);
   CREATE TABLE statement (
-    app TEXT NOT NULL, request TEXT NOT NULL, n INTEGER NOT NULL, id TEXT NOT NULL, device TEXT NOT NULL,
+    number INTEGER NOT NULL REFERENCES request, n INTEGER NOT NULL, id TEXT NOT NULL, device TEXT NOT NULL,
     statement TEXT NOT NULL, reply TEXT, late INTEGER NOT NULL CHECK (late IN (0, 1)),
     received_at INTEGER NOT NULL,
-    PRIMARY KEY (app, request, n), UNIQUE (app, request, id),
-    FOREIGN KEY (app, request) REFERENCES request
-  ) STRICT;
+    PRIMARY KEY (number, n), UNIQUE (number, id)
+  ) STRICT, WITHOUT ROWID;
   `,
-  "CREATE INDEX token_expires ON token (expires_at) WHERE expires_at IS NOT NULL",
 ];
 
 /** Brings the database to this version's shape. @throws ConfigurationError where a newer one wrote it. */

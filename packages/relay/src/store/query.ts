@@ -42,6 +42,8 @@ export interface Executor {
   first<A, Row>(query: Query<A, Row>, args: A): Row | undefined;
   /** Returns the number of rows changed. */
   run<A, Row>(query: Query<A, Row>, args: A): number;
+  /** Returns the number that the new row got. */
+  insert<A, Row>(query: Query<A, Row>, args: A): number;
 }
 
 export function executor(db: DatabaseSync): Executor {
@@ -58,5 +60,6 @@ export function executor(db: DatabaseSync): Executor {
     all: (query, args) => prepare(query.sql).all(...query.bind(args)) as never,
     first: (query, args) => prepare(query.sql).get(...query.bind(args)) as never,
     run: (query, args) => Number(prepare(query.sql).run(...query.bind(args)).changes),
+    insert: (query, args) => Number(prepare(query.sql).run(...query.bind(args)).lastInsertRowid),
   };
 }

@@ -4,6 +4,9 @@ import { type Executor, query } from "./query.ts";
 import { type EnvelopeRow, type InboxRow, type RequestRow, type StatementRow, sqlite } from "./schema.ts";
 
 type Id = { app: string; request: string };
+type Numbered = { number: number };
+/** A request that the database has not numbered yet. */
+export type NewRequestRow = Omit<RequestRow, "number">;
 
 const find = query((a: Id) =>
   sqlite.selectFrom("request").selectAll().where("app", "=", a.app).where("request", "=", a.request),
@@ -18,7 +21,7 @@ const latest = query((a: { app: string; agent: string; key_id: string }) =>
     .orderBy("round", "desc")
     .limit(1),
 );
-const insert = query((a: RequestRow) =>
+const insert = query((a: NewRequestRow) =>
   sqlite.insertInto("request").values({
     app: a.app,
     request: a.request,
@@ -49,8 +52,7 @@ const update = query((a: RequestRow & { old: number }) =>
       receipt: a.receipt,
       report: a.report,
     })
-    .where("app", "=", a.app)
-    .where("request", "=", a.request)
+    .where("number", "=", a.number)
     .where("version", "=", a.old),
 );
 const due = query((a: { now: number; limit: number }) =>
@@ -88,9 +90,7 @@ const ofDevice = (open: boolean) =>
   query((a: { app: string; owner: string; limit: number }) =>
     sqlite
       .selectFrom("inbox")
-      .innerJoin("request", (join) =>
-        join.onRef("request.app", "=", "inbox.app").onRef("request.request", "=", "inbox.request"),
-      )
+      .innerJoin("request", "request.number", "inbox.number")
       .select([...columns])
       .where("inbox.app", "=", a.app)
       .where("inbox.device", "=", a.owner)
@@ -103,16 +103,14 @@ const lists = {
   device: { open: ofDevice(true), closed: ofDevice(false) },
 };
 
-const envelope = query((a: Id) =>
-  sqlite.selectFrom("envelope").selectAll().where("app", "=", a.app).where("request", "=", a.request),
+const envelope = query((a: Numbered) =>
+  sqlite.selectFrom("envelope").selectAll().where("number", "=", a.number),
 );
 const insertEnvelope = query((a: EnvelopeRow) =>
-  sqlite
-    .insertInto("envelope")
-    .values({ app: a.app, request: a.request, ciphertext: a.ciphertext, wraps: a.wraps }),
+  sqlite.insertInto("envelope").values({ number: a.number, ciphertext: a.ciphertext, wraps: a.wraps }),
 );
 const insertInbox = query((a: InboxRow) =>
-  sqlite.insertInto("inbox").values({ app: a.app, device: a.device, request: a.request }),
+  sqlite.insertInto("inbox").values({ app: a.app, device: a.device, number: a.number }),
 );
 const inInbox = query((a: InboxRow) =>
   sqlite
@@ -120,24 +118,15 @@ const inInbox = query((a: InboxRow) =>
     .select("device")
     .where("app", "=", a.app)
     .where("device", "=", a.device)
-    .where("request", "=", a.request),
-);
-const recipients = query((a: Id) =>
-  sqlite.selectFrom("inbox").select("device").where("app", "=", a.app).where("request", "=", a.request),
+    .where("number", "=", a.number),
 );
 
-const statements = query((a: Id) =>
-  sqlite
-    .selectFrom("statement")
-    .selectAll()
-    .where("app", "=", a.app)
-    .where("request", "=", a.request)
-    .orderBy("n"),
+const statements = query((a: Numbered) =>
+  sqlite.selectFrom("statement").selectAll().where("number", "=", a.number).orderBy("n"),
 );
 const insertStatement = query((a: StatementRow) =>
   sqlite.insertInto("statement").values({
-    app: a.app,
-    request: a.request,
+    number: a.number,
     n: a.n,
     id: a.id,
     device: a.device,
@@ -158,7 +147,8 @@ export interface Requests {
   find(app: string, request: string): RequestRow | undefined;
   /** The key id's highest round. */
   latest(app: string, agent: string, keyId: string): RequestRow | undefined;
-  add(row: RequestRow, envelope: EnvelopeRow, devices: readonly string[]): void;
+  /** Adds a request to the inboxes of `devices`; returns it with its number. */
+  add(row: NewRequestRow, sealed: Omit<EnvelopeRow, "number">, devices: readonly string[]): RequestRow;
   /** Writes `row` over the version before it. */
   update(row: RequestRow): void;
   due(now: number, limit: number): RequestRow[];
@@ -168,11 +158,10 @@ export interface Requests {
     which: "open" | "closed",
     of: { app: string; owner: string; limit: number },
   ): Listed[];
-  envelope(app: string, request: string): EnvelopeRow;
-  sealedTo(app: string, request: string, device: string): boolean;
-  devices(app: string, request: string): string[];
+  envelope(row: RequestRow): EnvelopeRow;
+  sealedTo(row: RequestRow, device: string): boolean;
   /** Oldest first, late ones too. */
-  statements(app: string, request: string): StoredStatement[];
+  statements(row: RequestRow): StoredStatement[];
   addStatement(row: StatementRow): void;
 }
 
@@ -186,9 +175,11 @@ export function requests(db: Executor): Requests {
     find: (app, request) => db.first(find, { app, request }),
     latest: (app, agent, key_id) => db.first(latest, { app, agent, key_id }),
     add(row, sealed, devices) {
-      db.run(insert, row);
-      db.run(insertEnvelope, sealed);
-      for (const device of devices) db.run(insertInbox, { app: row.app, device, request: row.request });
+      const { app } = row;
+      const number = db.insert(insert, row);
+      db.run(insertEnvelope, { ...sealed, number });
+      for (const device of devices) db.run(insertInbox, { app, device, number });
+      return { ...row, number };
     },
     update(row) {
       const changed = db.run(update, { ...row, old: row.version - 1 });
@@ -197,11 +188,10 @@ export function requests(db: Executor): Requests {
     due: (now, limit) => db.all(due, { now, limit }),
     countOpen: (app, agent) => Number(db.first(countOpen, { app, agent })?.n ?? 0),
     list: (owner, which, of) => db.all(lists[owner][which], of),
-    envelope: (app, request) => db.first(envelope, { app, request }) as EnvelopeRow,
-    sealedTo: (app, request, device) => db.first(inInbox, { app, device, request }) !== undefined,
-    devices: (app, request) => db.all(recipients, { app, request }).map((row) => row.device),
-    statements: (app, request) =>
-      db.all(statements, { app, request }).map((row) => ({
+    envelope: ({ number }) => db.first(envelope, { number }) as EnvelopeRow,
+    sealedTo: ({ app, number }, device) => db.first(inInbox, { app, device, number }) !== undefined,
+    statements: ({ number }) =>
+      db.all(statements, { number }).map((row) => ({
         ...row,
         answer: {
           statement: JSON.parse(row.statement),

@@ -3,7 +3,14 @@
  * driver is a dummy, because every statement is executed synchronously inside a unit of work.
  */
 import type { RequestState } from "@guard/core";
-import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from "kysely";
+import {
+  DummyDriver,
+  type Generated,
+  Kysely,
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+} from "kysely";
 
 export interface MetaRow {
   name: string;
@@ -47,6 +54,8 @@ export interface InviteRow {
 }
 
 export interface RequestRow {
+  /** Given by the database, in the order of arrival. */
+  number: number;
   app: string;
   request: string;
   agent: string;
@@ -68,8 +77,7 @@ export interface RequestRow {
 
 /** The sealed envelope: one row, so that a view is one read. */
 export interface EnvelopeRow {
-  app: string;
-  request: string;
+  number: number;
   ciphertext: string;
   wraps: string;
 }
@@ -78,12 +86,11 @@ export interface EnvelopeRow {
 export interface InboxRow {
   app: string;
   device: string;
-  request: string;
+  number: number;
 }
 
 export interface StatementRow {
-  app: string;
-  request: string;
+  number: number;
   n: number;
   id: string;
   device: string;
@@ -100,7 +107,7 @@ interface Tables {
   entry: EntryRow;
   token: TokenRow;
   invite: InviteRow;
-  request: RequestRow;
+  request: Omit<RequestRow, "number"> & { number: Generated<number> };
   envelope: EnvelopeRow;
   inbox: InboxRow;
   statement: StatementRow;

@@ -63,8 +63,28 @@ export async function resume(
       `event ${last.envelope.seq + 1} is missing: it was cut off, since the newest checkpoint covers event ${kept.seq}.`,
     );
   }
-  const covered = last.envelope.event_type === "CHECKPOINT_CREATED";
-  return { id: begun.chain, seq: last.envelope.seq, hash: last.hash, covered, consumed };
+  const { seq } = last.envelope;
+  const covered = await coversAll(last.envelope, begun.chain, owner, store);
+  return { id: begun.chain, seq, hash: last.hash, covered, consumed };
+}
+
+/** Whether the last event is a checkpoint of all before it. No later event vouches for it, so it is read itself. */
+async function coversAll(
+  last: Envelope,
+  chain: string,
+  owner: { app: string; agent: string; signer: Signer },
+  store: EvidenceStore,
+): Promise<boolean> {
+  if (last.event_type !== "CHECKPOINT_CREATED") return false;
+  const checkpoint = await readOwn(checkpointOf(last.payload), owner, store);
+  if (last.seq === 0) return true;
+  const covers = checkpoint.seq === last.seq - 1;
+  if (checkpoint.chain !== chain || (covers && checkpoint.hash !== last.prev_hash)) {
+    throw new VerificationError(
+      `The evidence in ${store.place} is damaged: event ${last.seq} is a checkpoint of something else. Keep the file for examination and start a new one.`,
+    );
+  }
+  return covers;
 }
 
 /** Remembers the request of an event that shows it as used. */

@@ -63,6 +63,7 @@ export {
   type Signature,
   type Signer,
   type SigningKey,
+  signingKeySchema,
   verifySignature,
 } from "./crypto/signature.ts";
 export {

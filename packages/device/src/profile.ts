@@ -1,5 +1,5 @@
 /** What a device keeps between sessions, and where: one profile for each relay, app and identity. */
-import { type RosterStore, type SigningKey, signedSchema } from "@guard/core";
+import { type RosterStore, type SigningKey, signedSchema, signingKeySchema } from "@guard/core";
 import * as z from "zod/mini";
 import type { DeviceSecrets } from "./keys.ts";
 
@@ -34,8 +34,6 @@ export interface DeviceStore {
   roster(id: ProfileId): RosterStore;
 }
 
-const key = z.unknown() as z.ZodMiniType<SigningKey>;
-
 export const profileSchema: z.ZodMiniType<DeviceProfile> = z.strictObject({
   version: z.literal(1),
   relay: z.string(),
@@ -44,7 +42,7 @@ export const profileSchema: z.ZodMiniType<DeviceProfile> = z.strictObject({
   device: z.string(),
   name: z.string(),
   origin: z.string(),
-  key,
+  key: signingKeySchema,
   encryptionKey: z.string(),
   token: z.string(),
   secrets: z.strictObject({ signing: z.nullable(z.string()), encryption: z.string() }),

@@ -1,0 +1,29 @@
+// Debian's Chromium, with WebCrypto's KEM: core's and device's tests in a page.
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { counted, root, run } from "./run.ts";
+
+const packages = ["core", "device"];
+
+export async function tryChromium(directory: string, say: (line: string) => void): Promise<void> {
+  const chromium = process.env.GUARD_CHROMIUM ?? "/usr/bin/chromium";
+  if (!existsSync(chromium)) {
+    throw new Error(
+      `There is no ${chromium}. Install it (apt-get install chromium), or name another in GUARD_CHROMIUM.`,
+    );
+  }
+  for (const name of packages) {
+    const report = join(directory, `chromium-${name}.json`);
+    const vitest = [
+      join(root, "node_modules/vitest/vitest.mjs"),
+      "run",
+      "--config",
+      "vitest.browser.config.ts",
+    ];
+    await run(process.execPath, [...vitest, "--reporter=dot", "--reporter=json", `--outputFile=${report}`], {
+      cwd: join(root, "packages", name),
+      env: { GUARD_RUNTIME: "Chrome webcrypto" },
+    });
+    say(`Chromium, KEM webcrypto, ${name}: ${counted(readFileSync(report, "utf8"))}`);
+  }
+}

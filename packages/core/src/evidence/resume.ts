@@ -79,7 +79,8 @@ async function coversAll(
   const checkpoint = await readOwn(checkpointOf(last.payload), owner, store);
   if (last.seq === 0) return true;
   const covers = checkpoint.seq === last.seq - 1;
-  if (checkpoint.chain !== chain || (covers && checkpoint.hash !== last.prev_hash)) {
+  const earlier = checkpoint.seq !== null && checkpoint.seq < last.seq;
+  if (checkpoint.chain !== chain || !earlier || (covers && checkpoint.hash !== last.prev_hash)) {
     throw new VerificationError(
       `The evidence in ${store.place} is damaged: event ${last.seq} is a checkpoint of something else. Keep the file for examination and start a new one.`,
     );

@@ -18,10 +18,9 @@ export type KemProvider = "node" | "webcrypto" | "noble";
 export function kemProvider(): KemProvider {
   const node = builtin<KemCrypto>("node:crypto");
   if (node) return typeof node.encapsulate === "function" ? "node" : "noble";
-  const supports = (
-    globalThis.SubtleCrypto as { supports?: (use: string, name: string) => boolean } | undefined
-  )?.supports;
-  return supports?.("generateKey", xwing.name) ? "webcrypto" : "noble";
+  // Called on its class: it is a static method that looks at `this`.
+  const subtle = globalThis.SubtleCrypto as { supports?(use: string, name: string): boolean } | undefined;
+  return subtle?.supports?.("generateKey", xwing.name) ? "webcrypto" : "noble";
 }
 
 /** The KEM, by `provider` or by the best one that is there. */

@@ -60,14 +60,12 @@ export const signingKeySchema = z.discriminatedUnion("kind", [
     ),
 ]);
 
-export const signatureSchema = z.union([
-  z.string().check(z.maxLength(100)),
-  z.strictObject({
-    authenticatorData: z.string().check(z.maxLength(4096)),
-    clientDataJSON: z.string().check(z.maxLength(8192)),
-    signature: z.string().check(z.maxLength(200)),
-  }),
-]);
+const assertionSchema = z.strictObject({
+  authenticatorData: z.string().check(z.maxLength(4096)),
+  clientDataJSON: z.string().check(z.maxLength(8192)),
+  signature: z.string().check(z.maxLength(200)),
+});
+export const signatureSchema = z.union([z.string().check(z.maxLength(100)), assertionSchema]);
 
 /** Whether `signature` is `key`'s over `data`. Malformed input is false. */
 export async function verifySignature(
@@ -76,8 +74,10 @@ export async function verifySignature(
   signature: Signature,
 ): Promise<boolean> {
   try {
-    if (key.kind === "webauthn")
-      return typeof signature === "object" && (await verifyAssertion(key, data, signature));
+    if (key.kind === "webauthn") {
+      const assertion = z.safeParse(assertionSchema, signature);
+      return assertion.success && (await verifyAssertion(key, data, assertion.data));
+    }
     if (typeof signature !== "string") return false;
     return await verifyRaw(key.kind, fromBase64url(key.publicKey), data, fromBase64url(signature, 64));
   } catch {

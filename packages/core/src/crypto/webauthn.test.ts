@@ -67,6 +67,11 @@ describe.each(["ES256", "EdDSA"] as const)("csrf-clickjack: a passkey's assertio
     expect(await verifySignature(device.key, data, await device.assert(data, lies))).toBe(false);
   });
 
+  it("is refused with a member that assertions do not have: one reading of one signature", async () => {
+    const assertion = { ...(await device.assert(data)), userHandle: "" };
+    expect(await verifySignature(device.key, data, assertion)).toBe(false);
+  });
+
   it("is refused where its client data are not what was signed", async () => {
     const assertion = await device.assert(data);
     for (const text of ["", "null", "[]", "{", '"webauthn.get"']) {

@@ -34,45 +34,66 @@ export interface Accomplices {
 
 export const nobody: Accomplices = { receipts: null, devices: [] };
 
-/** A statement on the request of `view` that none of its approvers made. */
-export async function forgedAnswer(view: RequestView, by: Accomplices, choose: Choose): Promise<Answer> {
+/** A statement on the request of `view` that none of its approvers made, in the name of the device `claimed`. */
+async function forgedAnswer(
+  view: RequestView,
+  claimed: { readonly device: string; readonly identity: string },
+  signer: Signer,
+  choose: Choose,
+): Promise<Answer> {
   const header = readHeader(view.header);
-  const signer = by.devices[choose(by.devices.length + 1)] ?? {
-    identity: header.terms.approvers[0] as string,
-    device: header.recipients[0]?.device as string,
-    signer: await ed25519Signer(randomBytes(32)),
-  };
-  // As themselves, or in the name of somebody who may decide.
-  const borrowed = choose(2) === 1;
-  const recipient = header.recipients[choose(header.recipients.length)]?.device as string;
-  const approver = header.terms.approvers[choose(header.terms.approvers.length)] as string;
-  const reply =
-    choose(4) === 1 ? { enc: base64url(randomBytes(1120)), ciphertext: base64url(randomBytes(528)) } : null;
+  const edit = choose(8) === 1;
+  const reply = edit ? { enc: base64url(randomBytes(1120)), ciphertext: base64url(randomBytes(528)) } : null;
   const statement: Statement = {
     type: "guard/v1/statement",
     app: header.app,
     request: header.request,
     requestDigest: header.requestDigest,
     actionDigest: header.actionDigest,
-    effective: reply ? base64url(randomBytes(32)) : header.actionDigest,
-    decision: choose(4) === 1 ? "reject" : "approve",
+    effective: edit ? base64url(randomBytes(32)) : header.actionDigest,
+    decision: choose(8) === 1 ? "reject" : "approve",
     response: reply ? replyDigest(reply) : null,
-    identity: borrowed || choose(2) === 1 ? approver : signer.identity,
-    device: borrowed ? recipient : signer.device,
+    ...claimed,
     roster: view.roster,
     time: header.createdAt + 1,
   };
-  return { statement: await signObject(signer.signer, statement), reply };
+  return { statement: await signObject(signer, statement), reply };
+}
+
+/**
+ * Statements enough for every quorum: by accomplices as themselves or as somebody else, or in the name of the very
+ * devices that were asked, with a key that is not theirs.
+ */
+export async function forgedAnswers(
+  view: RequestView,
+  by: Accomplices,
+  options: { readonly choose: Choose; readonly owners: ReadonlyMap<string, string> },
+): Promise<readonly Answer[]> {
+  const { choose, owners } = options;
+  const { recipients, terms } = readHeader(view.header);
+  const stranger = await ed25519Signer(randomBytes(32));
+  const asked = recipients.map(({ device }) => ({
+    device,
+    identity: owners.get(device) ?? (terms.approvers[0] as string),
+  }));
+  const how = choose(4);
+  const claims = by.devices.map(({ device, identity, signer }, i) => {
+    const other = terms.approvers[i % terms.approvers.length] as string;
+    return { signer, claimed: { device, identity: how === 1 ? other : identity } };
+  });
+  if (how >= 2)
+    claims.push(...asked.map((claimed) => ({ signer: by.devices[how - 3]?.signer ?? stranger, claimed })));
+  return Promise.all(claims.map(({ claimed, signer }) => forgedAnswer(view, claimed, signer, choose)));
 }
 
 /** A receipt for whatever is consumed, with the relay's own key: null where the liar does not have it. */
 export async function madeReceipt(
   by: Accomplices,
   consume: Signed,
-  options: { roster: Head; time: number },
+  options: { readonly now: number; readonly roster?: Head },
 ): Promise<Signed | null> {
   if (by.receipts === null) return null;
-  const { app, request, requestDigest, effective, attempt } = JSON.parse(consume.body) as Consume;
+  const { app, request, requestDigest, effective, attempt, roster } = JSON.parse(consume.body) as Consume;
   const receipt: Receipt = {
     type: "guard/v1/receipt",
     app,
@@ -81,7 +102,8 @@ export async function madeReceipt(
     requestDigest,
     effective,
     attempt,
-    ...options,
+    roster: options.roster ?? roster,
+    time: options.now,
   };
   return signObject(by.receipts.signer, receipt);
 }

@@ -32,12 +32,11 @@ export const equivocate: Telling = async ({ kind, request, body }, tools) => {
   const { memory, accomplices, choose, now } = tools;
   if (kind === "consume") {
     if (choose(2) === 0) await tools.honest();
-    const roster = pick(choose, memory.views)?.roster;
-    const { consume } = body as { consume: Signed };
-    const honest = JSON.parse(consume.body) as Consume;
-    const receipt = await madeReceipt(accomplices, consume, {
-      roster: roster && choose(2) === 0 ? roster : honest.roster,
-      time: now() - choose(2) * 86_400_000,
+    // Of now, or of a roster that was.
+    const roster = choose(2) === 0 ? pick(choose, memory.views)?.roster : undefined;
+    const receipt = await madeReceipt(accomplices, (body as { consume: Signed }).consume, {
+      now: now() - choose(2) * 86_400_000,
+      ...(roster ? { roster } : {}),
     });
     const old = memory.receipts.find((kept) => (JSON.parse(kept.body) as Consume).request === request);
     return receipt || old ? Response.json({ receipt: receipt ?? old }) : undefined;

@@ -1,6 +1,6 @@
 /** The lie `forge`: states, answers, rosters and receipts that nobody signed, or that an accomplice did. */
 import type { Answer, RequestList, RequestState, RequestView, RosterPage, Signed } from "@guard/core";
-import { forgedAnswer } from "./accomplices.ts";
+import { forgedAnswers, madeReceipt } from "./accomplices.ts";
 import type { Choose } from "./choices.ts";
 import { viewKinds } from "./memory.ts";
 import { bitten, change, someDigest, type Telling, type Tools } from "./telling.ts";
@@ -17,16 +17,18 @@ const states: readonly RequestState[] = [
   "unknown",
 ];
 async function forgeView(view: RequestView, tools: Tools): Promise<RequestView> {
-  const { choose, accomplices } = tools;
+  const { choose, accomplices, memory } = tools;
   const state = states[choose(states.length)] as RequestState;
-  const forged = () => forgedAnswer(view, accomplices, choose);
-  switch (choose(7)) {
+  const forged = () => forgedAnswers(view, accomplices, { choose, owners: memory.owners });
+  switch (choose(9)) {
     case 0:
       return { ...view, state };
     case 1:
-      return { ...view, state: "approved", answers: [...view.answers, await forged(), await forged()] };
+    case 6:
+    case 7:
+      return { ...view, state: "approved", answers: [...view.answers, ...(await forged())] };
     case 2:
-      return { ...view, state, answers: [await forged()] };
+      return { ...view, state: choose(2) === 0 ? state : "approved", answers: await forged() };
     case 3:
       return { ...view, version: [0, view.version + 1000, Number.MAX_SAFE_INTEGER, -1][choose(4)] as number };
     case 4: {
@@ -70,12 +72,19 @@ function forgeReceipt(receipt: Signed, choose: Choose): Signed {
   return { ...receipt, body: receipt.body.replace(new RegExp(`"${name}":"(.)`), `"${name}":"_`) };
 }
 
-export const forge: Telling = async ({ kind }, tools) => {
-  const { choose } = tools;
+export const forge: Telling = async ({ kind, body }, tools) => {
+  const { choose, accomplices, now } = tools;
   if (viewKinds.has(kind)) return change<RequestView>(tools, (view) => forgeView(view, tools));
   if (kind === "roster") return change<RosterPage>(tools, (page) => forgePage(page, choose));
-  if (kind === "consume")
+  if (kind === "consume") {
+    // With the relay's key it needs nobody's word, and for what was never approved it would not get any.
+    const signed =
+      choose(4) > 0
+        ? await madeReceipt(accomplices, (body as { consume: Signed }).consume, { now: now() })
+        : null;
+    if (signed) return Response.json({ receipt: signed });
     return change<{ receipt: Signed }>(tools, ({ receipt }) => ({ receipt: forgeReceipt(receipt, choose) }));
+  }
   if (kind === "list")
     return change<RequestList>(tools, (list) => ({
       ...list,

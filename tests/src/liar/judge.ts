@@ -5,7 +5,10 @@
 import {
   actionDigest,
   agentKeys,
+  type ChainReport,
   canonicalJson,
+  type Equivocation,
+  findEquivocation,
   fromBase64url,
   type Head,
   type Header,
@@ -16,7 +19,6 @@ import {
   type Signed,
   verifyChain,
 } from "@guard/core";
-import { proofOfEquivocation } from "./equivocation.ts";
 import { type Plan, tools } from "./plan.ts";
 import type { Played } from "./played.ts";
 import { approvers } from "./world.ts";
@@ -47,6 +49,10 @@ export async function judge(plan: Plan, record: Played, roster: Roster): Promise
       wrong.push(`${what} ran, and the evidence of its guard does not show it`);
       continue;
     }
+    if (event.roster.seq < (connection.floor?.seq ?? 0))
+      wrong.push(`${what} ran by a roster below the floor`);
+    if (roster.at(event.roster.seq).agent(connection.agent)?.suspended)
+      wrong.push(`${what} ran although its guard knew that the agent is suspended`);
     if (run.request === null) {
       if (quorum !== 0) wrong.push(`${what} ran without being asked`);
       continue;
@@ -65,12 +71,7 @@ export async function judge(plan: Plan, record: Played, roster: Roster): Promise
     if (distinct < (quorum ?? Number.POSITIVE_INFINITY))
       wrong.push(`${what} ran with ${distinct} of ${quorum} approvals`);
     if (!headerOf(run.request, ({ useBy }) => run.at <= useBy)) wrong.push(`${what} ran after useBy`);
-    if (event.roster.seq < (connection.floor?.seq ?? 0))
-      wrong.push(`${what} ran by a roster below the floor`);
-    if (roster.at(event.roster.seq).agent(connection.agent)?.suspended)
-      wrong.push(`${what} ran although its guard knew that the agent is suspended`);
   }
-  wrong.push(...(await doubleRuns(plan, record, roster)));
 
   for (const { opened, at, identity } of record.shown) {
     const digest = digests(opened.tool, opened.args);
@@ -107,28 +108,30 @@ export async function judge(plan: Plan, record: Played, roster: Roster): Promise
   if (record.said.some(({ identity }) => !approvers.includes(identity as (typeof approvers)[number])))
     wrong.push("somebody decided who may not");
 
-  for (const evidence of record.evidence) {
-    if (evidence.lines.length === 0) continue;
-    const checkpoint = evidence.checkpoint === null ? null : parseCheckpoint(evidence.checkpoint);
-    const report = await verifyChain(evidence.lines, { roster, checkpoint, expectedApp: connection.app });
+  const reports: ChainReport[] = [];
+  for (const { lines, checkpoint } of record.evidence) {
+    if (lines.length === 0) continue;
+    const newest = checkpoint === null ? null : parseCheckpoint(checkpoint);
+    const report = await verifyChain(lines, { roster, checkpoint: newest, expectedApp: connection.app });
+    reports.push(report);
     wrong.push(...report.problems.map((problem) => `evidence: ${problem}`));
   }
+  wrong.push(...doubleRuns(plan, record, findEquivocation(reports)));
   return wrong;
 }
 
 /** An approval runs once in one guard; and once at all, unless the liar can sign receipts and nothing is shared. */
-async function doubleRuns(plan: Plan, { runs, evidence }: Played, roster: Roster): Promise<string[]> {
+function doubleRuns(plan: Plan, { runs }: Played, proofs: readonly Equivocation[]): string[] {
   const wrong: string[] = [];
   const asked = runs.filter(({ request }) => request !== null);
-  for (const request of new Set(asked.map((run) => run.request as string))) {
+  for (const request of new Set(asked.map((run) => run.request))) {
     const guards = asked.filter((run) => run.request === request).map(({ guard }) => guard);
     if (new Set(guards).size < guards.length) wrong.push("one guard ran an approval twice");
     if (guards.length < 2) continue;
     if (plan.ledger) wrong.push("two guards ran one approval in spite of the ledger");
     if (!plan.receiptKey) wrong.push("two guards ran one approval without two receipts");
-    const [first, second] = evidence;
-    if (!first || !second || !(await proofOfEquivocation(first.lines, second.lines, { request, roster })))
-      wrong.push("two guards ran one approval, and nobody can prove it");
+    if (!proofs.some((proof) => proof.request === request))
+      wrong.push("two guards ran one approval, and their evidence does not prove it");
   }
   return wrong;
 }

@@ -8,14 +8,15 @@ import type { Call, Lie } from "./lie.ts";
 import { type LieName, lieNames, lies } from "./lies.ts";
 import { newMemory } from "./memory.ts";
 import { lyingStream } from "./stream.ts";
+import type { Tools } from "./telling.ts";
 
 export interface LiarOptions {
   /** A whole number from 0 to below `n`. What is lied follows from this alone. */
   readonly choose: Choose;
   /** Default: all of them. */
   readonly lies?: readonly LieName[];
-  /** Calls in a hundred that are lied about. */
-  readonly rate: number;
+  /** How many such calls in a hundred are lied about. */
+  readonly rate: (call: Pick<Call, "client" | "kind">) => number;
   readonly accomplices?: Accomplices;
   /** Clients that may be kept waiting for long: those that do not try again by themselves. */
   readonly patient?: (client: string) => boolean;
@@ -58,11 +59,10 @@ export function createLiar(options: LiarOptions): Liar {
     if (call.kind === "other" || honest) return undefined;
     await passOn();
     if (call.kind === "stream") {
-      return lyingStream(await call.honest(), { choose, memory, names, rate });
+      return lyingStream(await call.honest(), { choose, memory, names, rate: rate(call) });
     }
-    const name = choose(100) >= 100 - rate ? names[choose(names.length)] : undefined;
-    if (name === undefined) return (await remembered(call)).response;
-    const answer = await lies[name](call, {
+    if (choose(100) < 100 - rate(call)) return (await remembered(call)).response;
+    const tools: Tools = {
       choose,
       memory,
       accomplices,
@@ -73,9 +73,16 @@ export function createLiar(options: LiarOptions): Liar {
         return response.ok && value !== null ? { status, value } : null;
       },
       later: (work) => delayed.push({ calls: 1 + choose(8), work }),
-    });
-    if (answer) onLie?.(`${name} ${call.kind} ${call.client}`);
-    return answer ?? (await remembered(call)).response;
+    };
+    const first = choose(names.length);
+    // Not every lie has something to say to every call: the first that has.
+    for (const name of [...names.slice(first), ...names.slice(0, first)]) {
+      const answer = await lies[name](call, tools);
+      if (answer === undefined) continue;
+      onLie?.(`${name} ${call.kind} ${call.client}`);
+      return answer;
+    }
+    return (await remembered(call)).response;
   }
 
   return {

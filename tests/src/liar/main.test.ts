@@ -9,10 +9,12 @@ import {
   base64url,
   createGuard,
   ed25519Signer,
+  findEquivocation,
   formatConnection,
   foundApp,
   type Guard,
   isGuardError,
+  type MemoryEvidence,
   memoryEvidence,
   randomBytes,
   verifyChain,
@@ -20,7 +22,6 @@ import {
 import { enrolOwn, memoryDeviceStore, openDevice } from "@guard/device";
 import { createRelay, serveRelay } from "@guard/relay";
 import { afterEach, expect, test } from "vitest";
-import { proofOfEquivocation } from "./equivocation.ts";
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
@@ -103,14 +104,16 @@ test("consume-equivocation: a relay with its receipt key makes two processes run
   expect(ran).toEqual([view.request, view.request]);
   expect(lying.lies.some((lie) => lie.startsWith("equivocate consume"))).toBe(true);
 
+  // Each file by itself is valid; only together do they show it.
   const roster = await owner.sync();
-  const proof = { request: view.request, roster };
-  const [one, other] = (await proofOfEquivocation(first.evidence.lines, second.evidence.lines, proof)) ?? [];
-  expect(one?.attempt).not.toBe(other?.attempt);
-  // One file proves nothing by itself, and each is valid: only together do they show it.
-  expect(await proofOfEquivocation(first.evidence.lines, first.evidence.lines, proof)).toBe(null);
-  for (const { evidence } of [first, second])
-    expect((await verifyChain(evidence.lines, { roster })).problems).toEqual([]);
+  const verified = async ({ evidence }: { evidence: MemoryEvidence }) =>
+    verifyChain(evidence.lines, { roster });
+  const reports = [await verified(first), await verified(second)];
+  expect(reports.flatMap(({ problems }) => problems)).toEqual([]);
+  expect(reports.flatMap((report) => findEquivocation([report, report]))).toEqual([]);
+  const [proof] = findEquivocation(reports);
+  expect(proof?.request).toBe(view.request);
+  expect(new Set(proof?.uses.map(({ attempt }) => attempt)).size).toBe(2);
 });
 
 test("forged-outcome: over HTTP, whatever the program says, nothing runs that nobody approved", async () => {

@@ -50,10 +50,11 @@ const relay = values.relay ?? wrong("Say --relay URL: the relay that is lied in 
 const lies = values.lies
   .split(",")
   .map((name) => (isLieName(name) ? name : wrong(`There is no lie "${name}".`)));
+const rate = numberOf("rate");
 const liar = createLiar({
   choose: seededChoices(numberOf("seed")),
   lies,
-  rate: numberOf("rate"),
+  rate: () => rate,
   accomplices: await accomplices(),
   onLie: (lie) => say({ lie }),
 });

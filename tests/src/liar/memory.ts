@@ -2,7 +2,14 @@
  * What a lying relay keeps of everything that passed through it, so that it can play it again, mix it, or show
  * one client what another one was shown before.
  */
-import type { Answer, RequestList, RequestView, RosterPage, Signed } from "@guard/core";
+import {
+  type Answer,
+  type RequestList,
+  type RequestView,
+  type RosterPage,
+  readEntry,
+  type Signed,
+} from "@guard/core";
 import type { Kind } from "./lie.ts";
 
 /** Kinds of call that are answered with a {@link RequestView}. */
@@ -14,6 +21,8 @@ export interface Memory {
   readonly pages: RosterPage[];
   readonly lists: RequestList[];
   readonly receipts: Signed[];
+  /** Whose each device on the roster is. */
+  readonly owners: Map<string, string>;
   /** Server-sent events, as text. */
   readonly events: string[];
   /** Keeps an honest answer. */
@@ -33,14 +42,19 @@ export function newMemory(): Memory {
     pages: [],
     lists: [],
     receipts: [],
+    owners: new Map(),
     events: [],
     note(kind, value) {
       if (viewKinds.has(kind)) {
         const view = value as RequestView;
         keep(memory.views, view);
         keep(memory.answers, ...view.answers);
-      } else if (kind === "roster") keep(memory.pages, value as RosterPage);
-      else if (kind === "list") keep(memory.lists, value as RequestList);
+      } else if (kind === "roster") {
+        const page = value as RosterPage;
+        keep(memory.pages, page);
+        for (const { change } of page.entries.map(readEntry))
+          if (change.kind === "device") memory.owners.set(change.device, change.identity);
+      } else if (kind === "list") keep(memory.lists, value as RequestList);
       else if (kind === "consume") keep(memory.receipts, (value as { receipt: Signed }).receipt);
     },
   };

@@ -1,5 +1,5 @@
 /** Lies made of what the honest relay said: less of it, earlier words of it, and parts of several answers in one. */
-import type { RequestList, RequestView, RosterPage, Signed } from "@guard/core";
+import { idOf, type RequestList, type RequestView, type RosterPage, type Signed } from "@guard/core";
 import { viewKinds } from "./memory.ts";
 import { bitten, change, pick, refusal, shortened, type Telling } from "./telling.ts";
 
@@ -17,7 +17,10 @@ export const withhold: Telling = async ({ kind }, tools) => {
   if (kind === "roster")
     return change<RosterPage>(tools, (page) => {
       const entries = shortened(page.entries, choose);
-      return { entries, head: choose(2) === 0 ? page.head : { seq: entries.length, hash: page.head.hash } };
+      const last = entries.at(-1);
+      if (!last || choose(3) === 0) return { ...page, entries };
+      const { seq } = JSON.parse(last.body) as { seq: number };
+      return { entries, head: { seq, hash: idOf(last) } };
     });
   return undefined;
 };

@@ -1,5 +1,6 @@
 /** What happens in a session, drawn by fast-check: who asks what, who decides what, and what the liar does. */
 import fc from "fast-check";
+import type { Kind } from "./lie.ts";
 import { type LieName, lieNames } from "./lies.ts";
 
 const minute = 60_000;
@@ -33,16 +34,27 @@ export type Step =
       readonly key: number;
       readonly wait: boolean;
     }
-  | { readonly do: "answer"; readonly person: 0 | 1 }
+  /** An approver looks at what is open, or watches what comes, and decides. */
+  | { readonly do: "answer"; readonly person: 0 | 1; readonly watch: boolean }
   | { readonly do: "jump"; readonly ms: number }
   | { readonly do: "pause"; readonly ms: number }
   | { readonly do: "suspend" | "lift" | "renew" | "revoke" | "cancel" }
   | { readonly do: "restart"; readonly guard: 0 | 1 }
   | { readonly do: "reopen"; readonly person: 0 | 1 };
 
-export interface Plan {
+/** What a liar is after: everything at once would spoil most sessions before they come to anything. */
+interface Liar {
   readonly lies: readonly LieName[];
+  /** The kinds of call that are lied about; null for all. */
+  readonly about: readonly Kind[] | null;
+  /** Who is lied to; null for everybody. */
+  readonly to: "agent" | "devices" | null;
+  /** How many such calls in a hundred are lied about. */
   readonly rate: number;
+}
+
+export interface Plan {
+  readonly liar: Liar;
   /** What the liar chooses, one number for each choice; after them it is honest. */
   readonly choices: readonly number[];
   /** Whether the liar holds the relay's receipt key. */
@@ -87,39 +99,52 @@ const scene: fc.Arbitrary<readonly Step[]> = fc
     subject,
     first: which,
     wait: fc.boolean(),
+    watch: fc.boolean(),
     people: fc.constantFrom<readonly (0 | 1)[]>([0, 1], [1, 0], [0, 1, 0], [1], []),
     again: fc.array(which, { minLength: 1, maxLength: 3 }),
     aside: fc.option(aside, { freq: 2 }),
     at: fc.nat(5),
   })
-  .map(({ subject, first, wait, people, again, aside, at }) => {
+  .map(({ subject, first, wait, watch, people, again, aside, at }) => {
     const ask = (guard: 0 | 1, wait: boolean): Step => ({ do: "ask", guard, ...subject, wait });
     const steps = [
       ask(first, wait),
-      ...people.map((person): Step => ({ do: "answer", person })),
+      ...people.map((person): Step => ({ do: "answer", person, watch })),
       ...again.map((guard) => ask(guard, false)),
     ];
     return aside === null ? steps : steps.toSpliced(at, 0, aside);
   });
 
-const choice = fc.constantFrom<Choice>(
-  "approve",
-  "approve",
-  "approve",
-  "approve",
-  "edit",
-  "reject",
-  "ignore",
-);
+const requests: readonly Kind[] = ["ask", "view", "consume"];
+const liars: readonly Liar[] = [
+  // Approvals from nothing, and receipts for them.
+  { lies: ["forge"], about: requests, to: "agent", rate: 90 },
+  // One request's answers for another one.
+  { lies: ["splice", "replay", "forge"], about: requests, to: "agent", rate: 60 },
+  { lies: ["replay", "equivocate"], about: requests, to: "agent", rate: 70 },
+  // One approval for two processes.
+  { lies: ["equivocate"], about: requests, to: "agent", rate: 95 },
+  // Revocations and suspensions that nobody hears of.
+  { lies: ["withhold", "replay", "forge", "truncate"], about: ["roster", "stream"], to: null, rate: 60 },
+  // Devices that see what nobody asked, or what is over.
+  {
+    lies: ["forge", "splice", "replay", "truncate", "withhold"],
+    about: ["view", "list", "stream"],
+    to: "devices",
+    rate: 50,
+  },
+  { lies: ["swallow", "repeat", "reorder", "garble"], about: ["statement", "view"], to: "devices", rate: 50 },
+  // Whatever comes.
+  { lies: lieNames, about: null, to: null, rate: 10 },
+  { lies: lieNames, about: null, to: "agent", rate: 30 },
+  { lies: ["swallow", "repeat", "reorder", "garble", "truncate"], about: null, to: "agent", rate: 40 },
+];
+
+const choice = fc.constantFrom<Choice>("ignore", "approve", "approve", "edit", "reject", "ignore");
 
 export const plans: fc.Arbitrary<Plan> = fc.record({
-  lies: fc.oneof(
-    fc.subarray([...lieNames], { minLength: 1 }),
-    fc.constantFrom(...lieNames).map((name) => [name]),
-    fc.constant(["equivocate" as const]),
-  ),
-  rate: fc.constantFrom(10, 20, 35, 60, 85, 3),
-  choices: fc.array(fc.nat(0xffff), { maxLength: 600, size: "max" }),
+  liar: fc.constantFrom(...liars),
+  choices: fc.array(fc.nat(0xffff), { minLength: 200, maxLength: 600, size: "max" }),
   receiptKey: fc.boolean(),
   ledger: fc.boolean(),
   answers: fc.array(fc.array(choice, { minLength: 4, maxLength: 4 }), { minLength: 2, maxLength: 2 }),

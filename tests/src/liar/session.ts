@@ -10,6 +10,7 @@ import {
   type Json,
   type MemoryEvidence,
   memoryEvidence,
+  type RequestView,
   type RosterStore,
   readHeader,
   readStatement,
@@ -33,8 +34,12 @@ export async function play(world: World, plan: Plan): Promise<Played> {
   const lies: string[] = [];
   const liar = createLiar({
     choose: (n) => (plan.choices[at++] ?? 0) % n,
-    lies: plan.lies,
-    rate: plan.rate,
+    lies: plan.liar.lies,
+    rate({ client, kind }) {
+      const { about, to, rate } = plan.liar;
+      const meant = to === null || client.startsWith("agent") === (to === "agent");
+      return meant && (about === null || about.includes(kind)) ? rate : 0;
+    },
     accomplices: { ...world.accomplices, receipts: plan.receiptKey ? world.accomplices.receipts : null },
     // Devices try again by themselves, with pauses that these sessions have no time for.
     patient: (client) => client.startsWith("agent"),
@@ -147,25 +152,29 @@ export async function play(world: World, plan: Plan): Promise<Played> {
     return choice === "edit" && amount >= edited ? "approve" : choice;
   }
 
-  async function answer(person: number): Promise<void> {
+  /** A person looks at one request, and decides as planned. */
+  async function consider(person: number, view: RequestView): Promise<void> {
     const device = devices[person] as Device;
     const { identity, device: id } = device.profile;
-    for (const view of await device.list()) {
-      await bounded(
-        "an answer",
-        (async () => {
-          const opened = await device.open(view);
-          if (opened.state !== "pending") return;
-          record.shown.push({ opened, at: now(), identity });
-          const choice = choiceOf(person, opened.args);
-          if (opened.closed !== null || choice === "ignore") return;
-          const decision = choice === "reject" ? ("reject" as const) : ("approve" as const);
-          const { amount } = opened.args as { amount: number };
-          const args = choice === "edit" ? { amount: amount + edited } : opened.args;
-          record.said.push({ identity, device: id, opened, decision, args, at: now() });
-          await device.decide(opened, { decision, ...(choice === "edit" ? { args } : {}) });
-        })(),
-      );
+    const opened = await device.open(view);
+    if (opened.state !== "pending") return;
+    record.shown.push({ opened, at: now(), identity });
+    const choice = choiceOf(person, opened.args);
+    if (opened.closed !== null || choice === "ignore") return;
+    const decision = choice === "reject" ? "reject" : "approve";
+    const { amount } = opened.args as { amount: number };
+    const args = choice === "edit" ? { amount: amount + edited } : opened.args;
+    record.said.push({ identity, device: id, opened, decision, args, at: now() });
+    await device.decide(opened, { decision, ...(choice === "edit" ? { args } : {}) });
+  }
+
+  async function answer({ person, watch }: Step & { do: "answer" }): Promise<void> {
+    const device = devices[person] as Device;
+    const look = (view: RequestView) => bounded("an answer", consider(person, view));
+    if (!watch) for (const view of await device.list()) await look(view);
+    else {
+      const signal = AbortSignal.timeout(120);
+      for await (const view of device.requests({ signal })) await look(view);
     }
   }
 
@@ -180,7 +189,7 @@ export async function play(world: World, plan: Plan): Promise<Played> {
         break;
       }
       case "answer":
-        await bounded("a list", answer(step.person));
+        await bounded("a look", answer(step));
         break;
       case "jump":
         world.jump(step.ms);

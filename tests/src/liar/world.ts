@@ -48,16 +48,10 @@ export async function createWorld(): Promise<World> {
     const options = { identity, name: "test", store, fetch: bench.fetch, now };
     return { store, profile: await enrolOwn(bench.owner, options) };
   }
-  async function accomplice(identity: string): Promise<Accomplice> {
-    const { profile } = await enrol(identity);
-    const signer = await ed25519Signer(fromBase64url(profile.secrets.signing as string, 32));
-    return { identity, device: profile.device, signer };
-  }
   const devices = await Promise.all(approvers.map(enrol));
-  const [revoked, outsider] = await Promise.all([
-    accomplice(approvers[0]),
-    accomplice("mallory@example.com"),
-  ]);
+  const [revoked, outsider] = (await Promise.all(
+    [approvers[0], "mallory@example.com"].map(async (identity) => accompliceOf(await enrol(identity))),
+  )) as [Accomplice, Accomplice];
   await bench.owner.revoke({ kind: "device", id: revoked.device }, "lost");
   return {
     bench,
@@ -74,7 +68,18 @@ export async function createWorld(): Promise<World> {
     replace(index, enrolled) {
       devices[index] = enrolled;
     },
-    agent: () => bench.owner.addAgent(`agent-${agents++}`),
+    async agent() {
+      const { agent, seed, token } = await bench.owner.addAgent(`agent-${agents++}`);
+      // The agent is on the roster below its floor already: an older roster would do for it.
+      await bench.owner.renew();
+      return bench.owner.connectionOf(agent, { seed, token });
+    },
     close: () => bench.close(),
   };
+}
+
+/** Somebody whose device is in the liar's hands. */
+export async function accompliceOf({ profile }: Enrolled): Promise<Accomplice> {
+  const { identity, device, secrets } = profile;
+  return { identity, device, signer: await ed25519Signer(fromBase64url(secrets.signing as string, 32)) };
 }

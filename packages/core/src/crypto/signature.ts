@@ -6,7 +6,7 @@
  * signature is `false`, never an exception and never a default.
  */
 import * as z from "zod/mini";
-import { bytesSchema, isBytes } from "./bytes-schema.ts";
+import { bytesPattern, bytesSchema } from "./bytes-schema.ts";
 import { type Bytes, base64url, concat, fromBase64url, fromUtf8 } from "./encoding.ts";
 import { sha256 } from "./hash.ts";
 
@@ -39,6 +39,8 @@ export interface Signer {
   sign(bytes: Uint8Array): Promise<Signature>;
 }
 
+const publicKeyOf = { ES256: bytesPattern(65), EdDSA: bytesPattern(32) };
+
 export const signingKeySchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("ed25519"), publicKey: bytesSchema(32) }),
   z.strictObject({ kind: z.literal("p256"), publicKey: bytesSchema(65) }),
@@ -53,7 +55,7 @@ export const signingKeySchema = z.discriminatedUnion("kind", [
     })
     // One spelling of one key: a compressed point would be the same key under another name.
     .check(
-      z.refine((key) => isBytes(key.publicKey, key.alg === "ES256" ? 65 : 32), {
+      z.refine((key) => publicKeyOf[key.alg].test(key.publicKey), {
         error: "a public key of the wrong length",
         path: ["publicKey"],
       }),

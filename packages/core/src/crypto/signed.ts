@@ -9,6 +9,7 @@
 import * as z from "zod/mini";
 import { canonicalJson, parseCanonical } from "../action/canonical.ts";
 import { isGuardError, VerificationError } from "../errors.ts";
+import { bytesSchema } from "./bytes-schema.ts";
 import { utf8 } from "./encoding.ts";
 import { digestOf } from "./hash.ts";
 import {
@@ -28,9 +29,7 @@ export interface Signed {
 export const signedSchema = z.strictObject({ body: z.string(), signature: signatureSchema });
 
 /** A SHA-256 digest: 43 characters of base64url. */
-export const digestSchema = z
-  .string()
-  .check(z.regex(/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/, "a SHA-256 digest"));
+export const digestSchema = bytesSchema(32);
 /** Milliseconds since 1970-01-01T00:00:00Z, an integer that a Date can hold (ECMA-262 §21.4.1.1): screens write it as a date. */
 export const timeSchema = z.int().check(z.nonnegative(), z.lte(8.64e15));
 /** A count or sequence number. */

@@ -187,6 +187,11 @@ function uncertain(world: World, runs: Map<string, Run>): string[] {
     const one = request === null ? null : reported.get(request);
     if (one && one.attempt === null) found.push(`uncertain: ${item} ran, and its request is ${one.state}`);
   }
+  // Whoever ended well has recorded everything.
+  const well = new Set(world.exits.filter(({ code }) => code === 0).map(({ name }) => name));
+  for (const { item, executionId, by } of world.effects)
+    if (well.has(by) && runs.get(executionId)?.finished === false)
+      found.push(`uncertain: ${item} ran to its end in ${by}, and no evidence says so`);
   const acted = new Set(world.effects.map(({ executionId }) => executionId));
   for (const [execution, { finished }] of runs)
     if (finished && !acted.has(execution)) found.push(`uncertain: ${execution} has a result and no effect`);
@@ -239,7 +244,8 @@ function endsOf({ answer, fails }: Item, clock: boolean): string[] {
 }
 
 function isKnown({ role, code, signal, by }: Exit): boolean {
-  if (signal !== null) return signal === "SIGKILL";
+  // A process that was told to end before it had begun has no other way.
+  if (signal !== null) return signal === "SIGKILL" || (signal === "SIGTERM" && by === "end");
   if (code === cannotGoOn) return role !== "device";
   return code === 0 && (role === "agent" || by === "end");
 }

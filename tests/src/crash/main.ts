@@ -8,7 +8,7 @@
  */
 import { randomInt } from "node:crypto";
 import { parseArgs } from "node:util";
-import { type Fault, faults } from "./plan.ts";
+import { type Fault, faults, planOf } from "./plan.ts";
 import { crash } from "./suite.ts";
 
 const { values } = parseArgs({
@@ -33,9 +33,10 @@ if (fault !== undefined && !isFault(fault)) throw new Error(`--fault takes one o
 const runs = whole("runs", values.runs);
 const seed = whole("seed", values.seed);
 console.log(`crash: ${runs} runs from seed ${seed}${fault ? `, ${fault}` : ""}`);
+// What was started, and mounted, is undone when this program exits.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
 const summary = await crash({
-  seeds: Array.from({ length: runs }, (_, n) => seed + n),
-  fault,
+  plans: Array.from({ length: runs }, (_, n) => planOf(seed + n, fault)),
   jobs: values.jobs === undefined ? undefined : whole("jobs", values.jobs),
   keep: values.keep,
   say: (text) => console.log(text),

@@ -254,7 +254,10 @@ function diskOf(role: Disk["role"], how: Disk["how"], room: number, random: Rand
   return { role, how, room, after: random.between(10, 250) };
 }
 
-/** Clocks go apart and come together again, so that every story can end. */
+/**
+ * Clocks go apart, forward and back. In the end they come together at the latest time that any of them has shown,
+ * so that every story can end: before the time at which something was signed, nobody goes on (clock-rollback).
+ */
 function clocks(random: Random, sometime: () => Death): Pick<Plan, "jumps" | "deaths"> {
   const sizes = [30_000, 4 * minute, 6 * minute, 90 * minute, 3 * 24 * 60 * minute, 9 * 24 * 60 * minute];
   const jumps: Jump[] = [];
@@ -264,7 +267,8 @@ function clocks(random: Random, sometime: () => Death): Pick<Plan, "jumps" | "de
     const role = random.pick(["relay", "agent", "device", null, null] as const);
     jumps.push({ after, role, offset: random.pick(sizes) * (random.chance(50) ? 1 : -1) });
   }
-  const together = random.chance(50) ? 0 : random.pick(sizes) * (random.chance(50) ? 1 : -1);
+  const together =
+    Math.max(0, ...jumps.map(({ offset }) => offset)) + (random.chance(50) ? 0 : random.pick(sizes));
   jumps.push({ after: after + random.between(100, 400), role: null, offset: together });
   const dies = random.pick(["relay", "agent", "device"] as const);
   const none = { relay: [], agent: [], device: [] };

@@ -11,7 +11,7 @@ import type { Installation } from "./installation.ts";
 import { type Plan, type Role, roles } from "./plan.ts";
 import { type Exit, hostProcess, type Process, startProcess } from "./process.ts";
 import { cannotGoOn } from "./roles/orders.ts";
-import { readWorld } from "./world.ts";
+import { readWorld, type World } from "./world.ts";
 
 /** What all runs of one invocation share. */
 export interface Grounds {
@@ -30,8 +30,6 @@ export interface Result {
   readonly killed: number;
   /** Processes that could not go on before their disk was mended. */
   readonly helped: number;
-  /** Where everything of the run is; removed if nothing was wrong. */
-  readonly directory: string;
 }
 
 const longest = 60_000;
@@ -39,7 +37,28 @@ const mostLives = 20;
 const plenty = 16 * 1024;
 
 export async function run(grounds: Grounds, plan: Plan, port: number): Promise<Result> {
-  const directory = join(grounds.directory, `run-${plan.seed}-${plan.fault}`);
+  const { world, hung } = await leave(grounds, plan, port);
+  return {
+    plan,
+    problems: [...hung, ...(await problemsOf(world))],
+    effects: world.effects.length,
+    unknowns: await unknownsOf(world),
+    killed: world.exits.filter(({ signal, by }) => signal === "SIGKILL" && by !== "end").length,
+    helped: world.exits.filter(({ code }) => code === cannotGoOn).length,
+  };
+}
+
+/** Where a run is. */
+export const placeOf = ({ directory }: Grounds, { seed, fault }: Plan) =>
+  join(directory, `run-${seed}-${fault}`);
+
+/** Plays a run and reads what it left, without judging it. */
+export async function leave(
+  grounds: Grounds,
+  plan: Plan,
+  port: number,
+): Promise<{ world: World; hung: readonly string[] }> {
+  const directory = placeOf(grounds, plan);
   rmSync(directory, { recursive: true, force: true });
   for (const name of ["relay", "agent", "journal", "clock"])
     mkdirSync(join(directory, name), { recursive: true });
@@ -48,18 +67,8 @@ export async function run(grounds: Grounds, plan: Plan, port: number): Promise<R
   if (disk !== null) mountDisk(disk, plenty);
   try {
     const connection = await grounds.installation.copy(directory, `http://127.0.0.1:${port}`);
-    const played = await play(plan, { ...grounds, directory, connection, port });
-    const world = await readWorld(plan, directory, grounds.installation, played.exits);
-    const problems = [...played.problems, ...(await problemsOf(world))];
-    return {
-      plan,
-      problems,
-      effects: world.effects.length,
-      unknowns: await unknownsOf(world),
-      killed: played.exits.filter(({ signal, by }) => signal === "SIGKILL" && by !== "end").length,
-      helped: played.exits.filter(({ code }) => code === cannotGoOn).length,
-      directory,
-    };
+    const { exits, hung } = await play(plan, { ...grounds, directory, connection, port });
+    return { world: await readWorld(plan, directory, grounds.installation, exits), hung };
   } finally {
     if (disk !== null) unmountDisk(disk);
   }
@@ -71,7 +80,7 @@ interface Stage extends Grounds {
 }
 
 /** Plays the story to its end; afterwards no process of it is left. */
-async function play(plan: Plan, stage: Stage): Promise<{ exits: readonly Exit[]; problems: string[] }> {
+async function play(plan: Plan, stage: Stage): Promise<{ exits: readonly Exit[]; hung: string[] }> {
   const { directory, connection, port } = stage;
   const { disk } = plan;
   const exits: Exit[] = [];
@@ -154,30 +163,36 @@ async function play(plan: Plan, stage: Stage): Promise<{ exits: readonly Exit[];
     throw new Error(`${role}-${number} does not come to an end.`);
   }
 
-  const problems: string[] = [];
-  for (const role of roles) setClock(role, 0);
-  const serving = Promise.withResolvers<void>();
-  const others = [live("relay", 1, serving.resolve)];
-  await Promise.race([serving.promise, ...others]);
-  others.push(live("device", 1));
-  for (const { after, role, offset } of plan.jumps)
-    later(after, () => {
-      for (const one of role === null ? roles : [role]) setClock(one, offset);
-    });
-  const agents = Promise.all(Array.from({ length: plan.agents }, (_, n) => live("agent", n + 1)));
-  const hang = new Promise<void>((resolve) =>
-    later(longest, () => {
-      problems.push(`end: nothing came to an end in ${longest / 1000} s`);
-      resolve();
-    }),
-  );
-  // A relay or device that ends by itself ends the story: the checker will say what is wrong with that.
-  await Promise.race([agents, hang, ...others]);
-  ended.abort();
-  for (const timer of timers) clearTimeout(timer);
-  for (const child of running) child.end();
-  await Promise.all([agents, ...others]);
-  return { exits, problems };
+  const hung: string[] = [];
+  const lives: Promise<void>[] = [];
+  try {
+    for (const role of roles) setClock(role, 0);
+    const serving = Promise.withResolvers<void>();
+    lives.push(live("relay", 1, serving.resolve));
+    await Promise.race([serving.promise, ...lives]);
+    lives.push(live("device", 1));
+    for (const { after, role, offset } of plan.jumps)
+      later(after, () => {
+        for (const one of role === null ? roles : [role]) setClock(one, offset);
+      });
+    const agents = Array.from({ length: plan.agents }, (_, n) => live("agent", n + 1));
+    const hang = new Promise<void>((resolve) =>
+      later(longest, () => {
+        hung.push(`end: nothing came to an end in ${longest / 1000} s`);
+        resolve();
+      }),
+    );
+    // A relay or device that ends by itself ends the story too: the checker says what is wrong with that.
+    const told = Promise.race([Promise.all(agents), hang, ...lives]);
+    lives.push(...agents);
+    await told;
+  } finally {
+    ended.abort();
+    for (const timer of timers) clearTimeout(timer);
+    for (const child of running) child.end();
+    await Promise.allSettled(lives);
+  }
+  return { exits, hung };
 }
 
 /** KiB of the files in a directory. */

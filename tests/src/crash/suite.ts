@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { bundle } from "./bundle.ts";
 import { whyNoMounts } from "./disk.ts";
 import { install } from "./installation.ts";
-import { type Fault, needsMount, planOf } from "./plan.ts";
-import { type Grounds, type Result, run } from "./run.ts";
+import { needsMount, type Plan } from "./plan.ts";
+import { type Grounds, placeOf, type Result, run } from "./run.ts";
 
 export interface Summary {
   readonly runs: number;
@@ -28,14 +28,13 @@ export interface Summary {
 const ports = { first: 10_000, count: 20_000 };
 
 export async function crash(options: {
-  readonly seeds: readonly number[];
-  readonly fault?: Fault | undefined;
+  readonly plans: readonly Plan[];
   readonly jobs?: number | undefined;
   /** Keeps the directories of good runs too. */
   readonly keep?: boolean;
   readonly say: (text: string) => void;
 }): Promise<Summary> {
-  const { seeds, fault, jobs = availableParallelism() * 2, keep = false, say } = options;
+  const { plans, jobs = availableParallelism() * 2, keep = false, say } = options;
   const began = performance.now();
   const directory = mkdtempSync(join(tmpdir(), "guard-crash-"));
   const why = whyNoMounts(directory);
@@ -56,36 +55,36 @@ export async function crash(options: {
     port = ports.first + ((port + 1 - ports.first) % ports.count);
     return port;
   };
-  const queue = seeds.values();
+  const queue = plans.values();
 
-  async function one(seed: number): Promise<void> {
-    const plan = planOf(seed, fault);
-    if (why !== null && needsMount.has(plan.fault)) return count(counts.skipped, plan.fault);
+  async function one(plan: Plan): Promise<void> {
+    const { seed, fault } = plan;
+    if (why !== null && needsMount.has(fault)) return count(counts.skipped, fault);
     const result = await run(grounds, plan, nextPort()).catch((error: unknown) => failed(plan, error));
     sum.runs++;
-    count(counts.faults, plan.fault);
+    count(counts.faults, fault);
     for (const name of ["effects", "unknowns", "killed", "helped"] as const) sum[name] += result[name];
+    const place = placeOf(grounds, plan);
     if (result.problems.length > 0) {
       sum.problems++;
-      say(`\nFAILED ${plan.fault}: pnpm crash --runs 1 --seed ${seed} --fault ${plan.fault}`);
-      say(`  everything of it is in ${result.directory}`);
+      say(`FAILED ${fault}: pnpm crash --runs 1 --seed ${seed} --fault ${fault}`);
+      say(`  everything of it is in ${place}`);
       for (const problem of result.problems) say(`  - ${problem}`);
-    } else if (!keep) rmSync(result.directory, { recursive: true, force: true });
-  }
-
-  function failed(plan: Result["plan"], error: unknown): Result {
-    const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    const place = join(directory, `run-${plan.seed}-${plan.fault}`);
-    const none = { effects: 0, unknowns: 0, killed: 0, helped: 0 };
-    return { plan, problems: [`end: the run itself failed: ${what}`], ...none, directory: place };
+    } else if (!keep) rmSync(place, { recursive: true, force: true });
   }
 
   async function work(): Promise<void> {
-    for (const seed of queue) await one(seed);
+    for (const plan of queue) await one(plan);
   }
 
   await Promise.all(Array.from({ length: jobs }, work));
   if (sum.problems === 0 && !keep) rmSync(directory, { recursive: true, force: true });
   const seconds = Math.round((performance.now() - began) / 100) / 10;
   return { ...sum, ...counts, seconds };
+}
+
+function failed(plan: Plan, error: unknown): Result {
+  const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const problems = [`end: the run itself failed: ${what}`];
+  return { plan, problems, effects: 0, unknowns: 0, killed: 0, helped: 0 };
 }

@@ -46,24 +46,26 @@ export async function device(
   }
 
   async function follow(profile: DeviceProfile): Promise<void> {
-    const seen = new Map<string, Promise<void>>();
+    const seen = new Set<string>();
     while (!life.over.aborted) {
       try {
         const own = await openDevice({ profile, store, fetch, now: clockIn(clock) });
         for await (const { request, state } of own.requests({ signal: life.over })) {
-          if (state === "pending" && !seen.has(request)) seen.set(request, pursue(own, request));
+          if (state !== "pending" || seen.has(request)) continue;
+          seen.add(request);
+          pursue(own, request).catch(failed.reject);
         }
       } catch (error) {
         if (!isGuardError(error) || !passing.has(error.code)) throw error;
       }
       await pause(40);
     }
-    await Promise.all(seen.values());
   }
 
+  const failed = Promise.withResolvers<never>();
   const store = fileDeviceStore(directory);
   const profiles = await store.list();
   life.begun();
-  await Promise.all(profiles.map(follow));
+  await Promise.race([failed.promise, Promise.all(profiles.map(follow))]);
   return 0;
 }

@@ -42,6 +42,13 @@ test.each([
   ["an unknown event type", lineOf(event).replace("TOOL_CALL_PROPOSED", "constructor")],
   ["an unknown member", canonicalJson({ ...event, hash: "" })],
   ["a predecessor of the first", lineOf({ ...event, prev_hash: "0".repeat(64) })],
+  ["a member that every object has", canonicalJson({ ...event, constructor: "" })],
+  ["no session", canonicalJson({ ...event, session_id: "" })],
+  ["a time that no calendar has", lineOf({ ...event, ts_unix_ms: 9e15 })],
+  ["half a sequence number", lineOf({ ...event, seq: 0.5 })],
+  ["a list as payload", lineOf({ ...event, payload: [] as never })],
+  ["a number as predecessor", canonicalJson({ ...event, seq: 1, prev_hash: 5 })],
+  ["a list", "[]"],
   ["no predecessor of the second", lineOf({ ...event, seq: 1 })],
 ])("canonical-confusion: refused: %s", (_what, line) => {
   expect(() => readLine(line)).toThrow(expect.objectContaining({ code: "verification_failed" }));

@@ -14,6 +14,8 @@ export interface Target {
   readonly covers: readonly string[];
   /** Valid inputs, made by the real code. Each has to be accepted as it is. */
   readonly seeds: readonly string[];
+  /** Nearly valid inputs that chance would seldom make, tried every time after the corpus. */
+  readonly tries?: readonly string[];
   readonly codec?: Codec;
   /** Runs in `pnpm test`. A long run multiplies them. */
   readonly runs: number;
@@ -65,6 +67,7 @@ export async function run(target: Target): Promise<Tally> {
       throw new Error(`${target.name} refuses its valid input ${i}: ${input.slice(0, 300)}`);
   }
   for (const [name, input] of Object.entries(corpusOf(target.name))) await attempt(`corpus "${name}"`, input);
+  for (const [i, input] of (target.tries ?? []).entries()) await attempt(`try ${i}`, input);
   const runs = Math.ceil(target.runs * factor);
   for (let first = 0; first < runs; first += batch) {
     const started = performance.now();

@@ -100,6 +100,12 @@ export function evidenceTargets({ evidence, owner, keys, connection }: World): T
         JSON.stringify({ file: bytes(`${whole}\n`), checkpoint: bytes(kept) }),
         JSON.stringify({ file: bytes(`${whole}\n${lines[0]?.slice(0, 90)}`), checkpoint: bytes(kept) }),
       ],
+      // Cut at the end of every line and inside of it, below the checkpoint that is kept.
+      tries: lines.flatMap((line, i) => {
+        const before = lines.slice(0, i).map((each) => `${each}\n`);
+        const cuts = [before.join(""), before.join("") + line.slice(0, 80), before.join("") + line];
+        return cuts.map((file) => JSON.stringify({ file: bytes(file), checkpoint: bytes(kept) }));
+      }),
       runs: 60,
       async judge(input) {
         let given: { file: string; checkpoint: string | null };

@@ -8,6 +8,7 @@ import * as z from "zod";
 import { canonicalReading } from "../independent.ts";
 import { shapes } from "../shapes.ts";
 import { expect, type Target } from "../target.ts";
+import { nodes, treeOf, write } from "../tree.ts";
 import { type Call, createWorld, type World } from "../world.ts";
 
 /** A call as an input: `as` names whose token it carries, so that an input of the corpus fits every world. */
@@ -113,6 +114,7 @@ export async function relayTargets(): Promise<Target[]> {
       name: "relay-calls",
       covers: ["createRelay"],
       seeds: [...posts, ...reads].map((given) => JSON.stringify(given)),
+      tries: posts.flatMap(illFormed).map((given) => JSON.stringify(given)),
       runs: 750,
       async judge(input) {
         const given = parse(input);
@@ -178,6 +180,20 @@ export async function relayTargets(): Promise<Target[]> {
     if (as === "owner") return own.root;
     return undefined;
   }
+}
+
+/** The call once for each of its texts, which is no text of any encoding then. */
+function illFormed(given: Given): Given[] {
+  const tree = treeOf(given.body ?? "");
+  if (tree === null) return [];
+  return nodes(tree).flatMap((node) => {
+    if (node.kind !== "text") return [];
+    const { text } = node;
+    node.text = "\ud800";
+    const body = write(tree, true);
+    node.text = text;
+    return [{ ...given, body }];
+  });
 }
 
 function signedIn(body: string | null, name: string): Signed | undefined {

@@ -181,6 +181,11 @@ export async function sealedTargets(world: World): Promise<Target[]> {
           sealReply({ reply: made, app, device: id, agentEncryptionKey: keys.decryption.publicKey }),
         );
         if (sealed === undefined) return false;
+        // Whoever knows the agent's public key can seal to it; what the device did not sign for is no reply of its.
+        const injected = await guarded(() =>
+          openReply({ decryption: keys.decryption, statement, reply: sealed }),
+        );
+        expect(injected === undefined, "a reply opens that its approver did not sign for");
         const own = { ...statement, response: replyDigest(sealed) };
         const opened = await guarded(() =>
           openReply({ decryption: keys.decryption, statement: own, reply: sealed }),

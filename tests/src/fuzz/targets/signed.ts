@@ -137,6 +137,10 @@ export async function signedTargets(world: World): Promise<Target[]> {
   );
   const real = new Set(roster.entries.map(({ body }) => body));
   const enrolled = await enrolment(world);
+  // The root signed two histories: an entry of the one never follows the other.
+  const options = { signer: root, by: "root", now: roster.time };
+  const other = await appendEntry(roster.at(2), await signEntry(roster.at(2), { kind: "renew" }, options));
+  const forked = await signEntry(other, { kind: "renew" }, options);
 
   return [
     {
@@ -194,6 +198,10 @@ export async function signedTargets(world: World): Promise<Target[]> {
     {
       name: "rosters",
       covers: ["readRoster", "appendEntry", "readEntry"],
+      tries: [
+        JSON.stringify([...roster.entries.slice(0, 4), forked]),
+        JSON.stringify([...roster.entries.slice(0, 3), forked]),
+      ],
       seeds: [JSON.stringify(roster.entries), JSON.stringify(roster.entries.slice(0, 2))],
       runs: 250,
       async judge(input) {

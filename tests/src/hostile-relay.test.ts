@@ -1,5 +1,5 @@
 // The relay is hostile: whatever it answers, the agent runs nothing that no device signed for.
-import { type Answer, isGuardError, type RequestView, signEntry } from "@guard/core";
+import { type Answer, isGuardError, type RequestView, type RunOptions, signEntry } from "@guard/core";
 import { testGuard } from "@guard/testing";
 import { afterEach, expect, test } from "vitest";
 import { changed, isRequestView, type Lie, lyingFetch } from "./liar/lie.ts";
@@ -16,8 +16,11 @@ async function lied(lie: Lie, options: Parameters<typeof testGuard>[0] = {}) {
   open.push(kit);
   const guard = kit.another({ fetch: lyingFetch(kit.bench.fetch, lie) });
   const ran: unknown[] = [];
-  const run = (action = refund, key = "k") =>
-    guard.run({ ...action, session: "s", validate: anything }, ({ args }) => ran.push(args), { key });
+  const run = (action = refund, key = "k", options: RunOptions = {}) =>
+    guard.run({ ...action, session: "s", validate: anything }, ({ args }) => ran.push(args), {
+      key,
+      ...options,
+    });
   return { ...kit, lying: guard, ran, run };
 }
 
@@ -285,6 +288,25 @@ test("roster-fork: another entry in place of a known one stops the agent for goo
   await expect(run(refund, "later")).rejects.toMatchObject({ code: "verification_failed" });
   expect(ran).toHaveLength(1);
 });
+
+const busy = { error: { code: "unavailable", message: "not now" } };
+const stalling: Record<string, () => Promise<Response>> = {
+  "asks to be left alone for years": async () =>
+    Response.json(busy, { status: 503, headers: { "retry-after": "315360000" } }),
+  "never ends an answer": () => new Promise(() => {}),
+};
+for (const [name, stall] of Object.entries(stalling)) {
+  test(`retry-storm, withheld-answer: a relay that ${name} keeps nobody beyond their own timeout`, async () => {
+    const { approver, ran, run } = await lied(async ({ kind }) => (kind === "view" ? stall() : undefined), {
+      retries: 2,
+    });
+    approver.expect("refund").approve();
+    const asked = performance.now();
+    await expect(run(refund, "k", { timeout: 400 })).rejects.toMatchObject({ code: "wait_timeout" });
+    expect(performance.now() - asked).toBeLessThan(5_000);
+    expect(ran).toEqual([]);
+  });
+}
 
 test("where there is no event stream, the answer is found by polling", async () => {
   const { approver, ran, run } = await lied(async ({ path }) =>

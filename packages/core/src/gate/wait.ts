@@ -42,7 +42,7 @@ export async function waitFor(
       const left = header.expiresAt + expiryGrace - now();
       await change(context, header.request, view.version, { left, stop: stop.signal });
       if (stop.signal.aborted) throw stopped(asked, options.signal);
-      const { newer, away } = await read(context, header.request);
+      const { newer, away } = await read(context, header.request, stop.signal);
       // Whoever stopped meanwhile expects that nothing runs, whatever the answer is by now.
       if (stop.signal.aborted) throw stopped(asked, options.signal);
       // Woken for nothing: a relay whose stream is ahead of its requests, or one that lies.
@@ -89,15 +89,24 @@ async function change(
   }
 }
 
-/** Reads a request; where the relay cannot be reached, says for how long it asked to be left alone (ms). */
-async function read(context: Context, request: string): Promise<{ newer: RequestView | null; away: number }> {
+/**
+ * Reads a request; where the relay cannot be reached, says for how long it asked to be left alone (ms). A relay that
+ * never ends its answer keeps nobody who has stopped.
+ */
+async function read(
+  context: Context,
+  request: string,
+  stop: AbortSignal,
+): Promise<{ newer: RequestView | null; away: number }> {
   try {
     const { value } = await context.client.call("GET", `/v1/requests/${request}`, {
       schema: requestViewSchema,
       repeat: false,
+      signal: stop,
     });
     return { newer: value, away: 0 };
   } catch (error) {
+    if (stop.aborted) return { newer: null, away: 0 };
     if (!(isGuardError(error, "unavailable") || isGuardError(error, "rate_limited"))) throw error;
     context.logger.warn(
       { request, code: error.code },

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isGuardError, ValidationError } from "../errors.ts";
-import { canonicalJson, childPath, maxDepth, parseCanonical } from "./canonical.ts";
+import { canonicalJson, maxDepth, parseCanonical, pathOf } from "./canonical.ts";
 
 const nested = (depth: number) => {
   let value: unknown = 1;
@@ -180,8 +180,8 @@ describe("properties", () => {
   });
 
   it("a path reads as code", () => {
-    expect(childPath("$", "a")).toBe("$.a");
-    expect(childPath("$.a", 3)).toBe("$.a[3]");
-    expect(childPath("$", 'a"b')).toBe('$["a\\"b"]');
+    expect(pathOf([])).toBe("$");
+    expect(pathOf(["a", 3])).toBe("$.a[3]");
+    expect(pathOf(['a"b'])).toBe('$["a\\"b"]');
   });
 });

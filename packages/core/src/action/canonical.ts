@@ -15,54 +15,67 @@ export type JsonObject = { readonly [key: string]: Json };
 /** Deepest nesting that is read or written: far beyond real arguments, far below the stack's end. */
 export const maxDepth = 64;
 
-/** `$.a[3]["odd key"]`: how errors and screens name a place in a value. */
-export function childPath(path: string, key: string | number): string {
+/** Where a value is: the keys and indexes that lead to it. Written as text only where something is wrong there. */
+type Trail = readonly (string | number)[];
+
+function childPath(path: string, key: string | number): string {
   if (typeof key === "number") return `${path}[${key}]`;
   return /^[A-Za-z_$][\w$]*$/.test(key) ? `${path}.${key}` : `${path}[${JSON.stringify(key)}]`;
 }
 
-/** Canonical text of a plain JSON value. Keys are sorted by UTF-16 code units (RFC 8785 §3.2.3). */
-export function canonicalJson(value: unknown): string {
-  return write(value, "$", 0);
+/** `$.a[3]["odd key"]`: how errors and screens name a place in a value. */
+export function pathOf(trail: Trail): string {
+  return trail.reduce<string>(childPath, "$");
 }
 
-function write(value: unknown, path: string, depth: number): string {
+/** Canonical text of a plain JSON value. Keys are sorted by UTF-16 code units (RFC 8785 §3.2.3). */
+export function canonicalJson(value: unknown): string {
+  return write(value, []);
+}
+
+function write(value: unknown, trail: (string | number)[]): string {
   switch (typeof value) {
     case "string":
-      if (!value.isWellFormed()) throw notJson(path, "a string with a lone surrogate");
+      if (!value.isWellFormed()) throw notJson(trail, "a string with a lone surrogate");
       return JSON.stringify(value);
     case "number":
-      if (!Number.isFinite(value)) throw notJson(path, String(value));
+      if (!Number.isFinite(value)) throw notJson(trail, String(value));
       return JSON.stringify(value);
     case "boolean":
       return value ? "true" : "false";
     case "object":
       break;
     default:
-      throw notJson(path, `a value of type ${typeof value}`);
+      throw notJson(trail, `a value of type ${typeof value}`);
   }
   if (value === null) return "null";
-  if (depth >= maxDepth) throw notJson(path, `nesting deeper than ${maxDepth}`);
+  if (trail.length >= maxDepth) throw notJson(trail, `nesting deeper than ${maxDepth}`);
   if (Array.isArray(value)) {
     let text = "[";
-    for (let i = 0; i < value.length; i++) {
-      text += (i > 0 ? "," : "") + write(value[i], childPath(path, i), depth + 1);
-    }
+    for (let i = 0; i < value.length; i++) text += (i > 0 ? "," : "") + writeChild(value[i], i, trail);
     return `${text}]`;
   }
   const prototype = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null) throw notJson(path, "an object of a class");
-  if (Object.getOwnPropertySymbols(value).length > 0) throw notJson(path, "an object with a symbol as key");
+  if (prototype !== Object.prototype && prototype !== null) throw notJson(trail, "an object of a class");
+  if (Object.getOwnPropertySymbols(value).length > 0) throw notJson(trail, "an object with a symbol as key");
   let text = "{";
   for (const key of Object.keys(value).sort()) {
-    if (!key.isWellFormed()) throw notJson(path, "a key with a lone surrogate");
+    if (!key.isWellFormed()) throw notJson(trail, "a key with a lone surrogate");
     const member = (value as Record<string, unknown>)[key];
-    text += `${text.length > 1 ? "," : ""}${JSON.stringify(key)}:${write(member, childPath(path, key), depth + 1)}`;
+    text += `${text.length > 1 ? "," : ""}${JSON.stringify(key)}:${writeChild(member, key, trail)}`;
   }
   return `${text}}`;
 }
 
-function notJson(path: string, what: string): ValidationError {
+function writeChild(value: unknown, key: string | number, trail: (string | number)[]): string {
+  trail.push(key);
+  const text = write(value, trail);
+  trail.pop();
+  return text;
+}
+
+function notJson(trail: Trail, what: string): ValidationError {
+  const path = pathOf(trail);
   return new ValidationError(`${path} is ${what}, which JSON cannot hold. Pass a plain JSON value.`, {
     path,
   });

@@ -6,7 +6,7 @@
  * from what is shown and what runs alike; everything else that JSON cannot hold is refused with its path.
  */
 import { ValidationError } from "../errors.ts";
-import { canonicalJson, childPath, type Json, maxDepth } from "./canonical.ts";
+import { canonicalJson, type Json, maxDepth, pathOf } from "./canonical.ts";
 
 /** Largest canonical form of arguments, in UTF-16 code units: what a person can be asked to read, and then some. */
 export const maxSnapshotLength = 256 * 1024;
@@ -21,7 +21,7 @@ const maxValues = 50_000;
  * class instances (Date, Map, …), lone surrogates, array holes, too deep, too large.
  */
 export function snapshot(value: unknown): Json {
-  const copy = new Snapshotter().read(value, "$", 0);
+  const copy = new Snapshotter().read(value);
   // Also refuses lone surrogates, and bounds what a person would have to read.
   if (canonicalJson(copy).length > maxSnapshotLength) {
     throw new ValidationError(
@@ -33,75 +33,81 @@ export function snapshot(value: unknown): Json {
 
 class Snapshotter {
   readonly #above = new Set<object>();
+  readonly #trail: (string | number)[] = [];
   #values = 0;
 
-  read(value: unknown, path: string, depth: number): Json {
-    if (++this.#values > maxValues) throw refuse(path, "one value too many");
+  read(value: unknown): Json {
+    if (++this.#values > maxValues) throw this.#refuse("one value too many");
     switch (typeof value) {
       case "string":
       case "boolean":
         return value;
       case "number":
-        if (!Number.isFinite(value)) throw refuse(path, String(value));
+        if (!Number.isFinite(value)) throw this.#refuse(String(value));
         return Object.is(value, -0) ? 0 : value;
       case "object":
         if (value === null) return null;
         break;
       case "bigint":
-        throw refuse(path, "a BigInt (write it as a string)");
+        throw this.#refuse("a BigInt (write it as a string)");
       default:
-        throw refuse(path, value === undefined ? "undefined" : `a ${typeof value}`);
+        throw this.#refuse(value === undefined ? "undefined" : `a ${typeof value}`);
     }
-    if (this.#above.has(value)) throw refuse(path, "a cycle");
-    if (depth >= maxSnapshotDepth) throw refuse(path, `nested deeper than ${maxSnapshotDepth}`);
+    if (this.#above.has(value)) throw this.#refuse("a cycle");
+    if (this.#trail.length >= maxSnapshotDepth) {
+      throw this.#refuse(`nested deeper than ${maxSnapshotDepth}`);
+    }
     this.#above.add(value);
-    const copy = Array.isArray(value) ? this.#list(value, path, depth) : this.#record(value, path, depth);
+    const copy = Array.isArray(value) ? this.#list(value) : this.#record(value);
     this.#above.delete(value);
     return Object.freeze(copy);
   }
 
-  #list(list: readonly unknown[], path: string, depth: number): Json {
-    const copy: Json[] = [];
-    const { length } = list;
-    for (let i = 0; i < length; i++) {
-      const item = list[i];
-      // An array has no way to drop a member: its neighbours would move.
-      if (item === undefined) throw refuse(childPath(path, i), "undefined");
-      copy.push(this.read(item, childPath(path, i), depth + 1));
-    }
+  #child(value: unknown, key: string | number): Json {
+    this.#trail.push(key);
+    const copy = this.read(value);
+    this.#trail.pop();
     return copy;
   }
 
-  #record(record: object, path: string, depth: number): Json {
+  #list(list: readonly unknown[]): Json {
+    const copy: Json[] = [];
+    const { length } = list;
+    // A hole or an undefined item is refused: an array has no way to drop a member without moving its neighbours.
+    for (let i = 0; i < length; i++) copy.push(this.#child(list[i], i));
+    return copy;
+  }
+
+  #record(record: object): Json {
     const prototype = Object.getPrototypeOf(record);
     if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
-      throw refuse(path, `an object of class ${className(prototype)}`);
+      throw this.#refuse(`an object of class ${className(prototype)}`);
     }
     if (prototype !== null && !Object.hasOwn(prototype, "hasOwnProperty")) {
-      throw refuse(path, "an object with a prototype of its own");
+      throw this.#refuse("an object with a prototype of its own");
     }
     const copy: Record<string, Json> = {};
     for (const key of Reflect.ownKeys(record)) {
-      if (typeof key === "symbol") throw refuse(path, "an object with a symbol as key");
+      if (typeof key === "symbol") throw this.#refuse("an object with a symbol as key");
       const descriptor = Reflect.getOwnPropertyDescriptor(record, key);
       if (!descriptor?.enumerable) continue;
       const member = (record as Record<string, unknown>)[key];
       if (member === undefined) continue;
-      // defineProperty, because assigning to __proto__ would set the prototype instead.
-      Object.defineProperty(copy, key, {
-        value: this.read(member, childPath(path, key), depth + 1),
-        enumerable: true,
-      });
+      const value = this.#child(member, key);
+      // Assigning to __proto__ would set the prototype instead.
+      if (key === "__proto__") Object.defineProperty(copy, key, { value, enumerable: true });
+      else copy[key] = value;
     }
     return copy;
+  }
+
+  #refuse(what: string): ValidationError {
+    const path = pathOf(this.#trail);
+    return new ValidationError(`Arguments have to be plain JSON, but ${path} is ${what}.`, { path });
   }
 }
 
 function className(prototype: object): string {
   const made = (prototype as { constructor?: unknown }).constructor;
   return typeof made === "function" ? made.name : "unknown";
-}
-
-function refuse(path: string, what: string): ValidationError {
-  return new ValidationError(`Arguments have to be plain JSON, but ${path} is ${what}.`, { path });
 }

@@ -14,7 +14,11 @@ const events = 100_000;
 const runs = 5;
 const { guard, evidence, bench, close } = await testGuard({ policy: [{ tool: "lookup*", then: "allow" }] });
 const lookup = guard.protect("lookup", (args: { order: string }) => ({ found: args.order }));
-for (let n = 0; evidence.lines.length < events; n++) await lookup({ order: `A-${n}` });
+for (let n = 0; evidence.lines.length < events; n++) {
+  await lookup({ order: `A-${n}` });
+  // The signature over the chain's head is made behind the call's back.
+  await new Promise((resolve) => setImmediate(resolve));
+}
 await close();
 const lines = evidence.lines.slice(0, events);
 const directory = mkdtempSync(join(tmpdir(), "guard-bench-"));

@@ -18,6 +18,8 @@ const policy: Rule[] = [
 ];
 const args = oneKiB();
 const tool = async (given: unknown) => given;
+// As between two calls of an agent that talks to a model: what the gate does behind a call's back gets its turn.
+const turn = () => new Promise((resolve) => setImmediate(resolve));
 const calls = 1500;
 const runs = 5;
 
@@ -36,6 +38,7 @@ for (let run = -1; run < runs; run++) {
     start = performance.now();
     await refund(args);
     times.guarded.push(performance.now() - start);
+    await turn();
   }
   await close();
   if (run < 0) continue;

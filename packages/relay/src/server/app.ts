@@ -152,7 +152,10 @@ export function httpApp(options: AppOptions): HttpApp {
         signal: request.signal,
       });
     const reply = await (route.method === "POST" ? writes.take(principal?.app ?? "", handle) : handle());
-    return reply.body instanceof Response ? reply.body : jsonReply(reply.status, reply.body);
+    if (!(reply.body instanceof Response)) return jsonReply(reply.status, reply.body);
+    // HEAD is answered as GET without its body: nobody will read this stream, so nothing may be kept for it.
+    if (request.method === "HEAD") await reply.body.body?.cancel();
+    return reply.body;
   }
 
   return {

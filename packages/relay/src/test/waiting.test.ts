@@ -38,6 +38,16 @@ describe("streams", () => {
     expect((await events(mine, 2)).length).toBe(2);
   });
 
+  test("quota-exhaustion: HEAD opens no stream that nobody reads", async () => {
+    const place = await office({ limits: { streams: 1 } });
+    const init = { method: "HEAD", headers: { authorization: `Bearer ${place.agent.token}` } };
+    for (let i = 0; i < 3; i++) {
+      const head = await place.relay.fetch(new Request("http://127.0.0.1/v1/stream", init));
+      expect([head.status, head.body]).toEqual([200, null]);
+    }
+    expect(await events(await stream(place, place.agent.token), 1)).toHaveLength(1);
+  });
+
   test("quota-exhaustion: streams per token are bounded, and one that falls behind is ended", async () => {
     const place = await office({ limits: { streams: 1, streamBuffer: 1500 } });
     const { agent } = place;

@@ -4,10 +4,12 @@
  */
 import {
   type Answer,
+  agentKeys,
   base64url,
   type Consume,
   ed25519Signer,
   type Head,
+  type Paper,
   type Receipt,
   type RequestView,
   randomBytes,
@@ -16,7 +18,9 @@ import {
   type Signed,
   type Signer,
   type Statement,
+  sealRequest,
   signObject,
+  wrapDigest,
 } from "@guard/core";
 import type { Choose } from "./choices.ts";
 
@@ -67,14 +71,14 @@ async function forgedAnswer(
 export async function forgedAnswers(
   view: RequestView,
   by: Accomplices,
-  options: { readonly choose: Choose; readonly owners: ReadonlyMap<string, string> },
+  options: { readonly choose: Choose; readonly devices: ReadonlyMap<string, { readonly identity: string }> },
 ): Promise<readonly Answer[]> {
-  const { choose, owners } = options;
+  const { choose, devices } = options;
   const { recipients, terms } = readHeader(view.header);
   const stranger = await ed25519Signer(randomBytes(32));
   const asked = recipients.map(({ device }) => ({
     device,
-    identity: owners.get(device) ?? (terms.approvers[0] as string),
+    identity: devices.get(device)?.identity ?? (terms.approvers[0] as string),
   }));
   const how = choose(4);
   const claims = by.devices.map(({ device, identity, signer }, i) => {
@@ -84,6 +88,48 @@ export async function forgedAnswers(
   if (how >= 2)
     claims.push(...asked.map((claimed) => ({ signer: by.devices[how - 3]?.signer ?? stranger, claimed })));
   return Promise.all(claims.map(({ claimed, signer }) => forgedAnswer(view, claimed, signer, choose)));
+}
+
+/**
+ * A request that the agent never made, sealed to the device that asked for `view`: whoever knows a device's public key
+ * can do that (sender-impersonation).
+ */
+export async function forgedRequest(
+  view: RequestView,
+  devices: ReadonlyMap<string, { readonly encryptionKey: string }>,
+): Promise<RequestView> {
+  const header = readHeader(view.header);
+  const device = header.recipients.find(
+    ({ wrapHash }) => view.wrap && wrapHash === wrapDigest(view.wrap),
+  )?.device;
+  const encryptionKey = device && devices.get(device)?.encryptionKey;
+  if (!encryptionKey) return view;
+  const keys = await agentKeys(randomBytes(32));
+  const { app, agent, keyId, terms, createdAt, expiresAt, useBy, round } = header;
+  const paper: Paper = {
+    type: "guard/v1/paper",
+    nonce: base64url(randomBytes(32)),
+    action: { tool: "refund", args: { amount: 1_000_000 }, schemaDigest: null },
+    salt: keys.salt(app, "forged"),
+    facts: {},
+    schema: null,
+    callId: null,
+    session: null,
+    terms,
+    policy: { version: "1", rule: "rules[0]", reasons: [] },
+    ...{ createdAt, expiresAt, useBy, round },
+    supersedes: null,
+    roster: view.roster,
+  };
+  const sealed = await sealRequest({ keys, paper, app, agent, keyId, devices: [{ device, encryptionKey }] });
+  const [wrap] = sealed.envelope.wraps;
+  return {
+    ...view,
+    request: keys.requestId(keyId, round),
+    header: sealed.header,
+    ciphertext: sealed.envelope.ciphertext,
+    wrap: wrap ? { enc: wrap.enc, ciphertext: wrap.ciphertext } : null,
+  };
 }
 
 /** A receipt for whatever is consumed, with the relay's own key: null where the liar does not have it. */

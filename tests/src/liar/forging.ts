@@ -1,6 +1,6 @@
 /** The lie `forge`: states, answers, rosters and receipts that nobody signed, or that an accomplice did. */
 import type { Answer, RequestList, RequestState, RequestView, RosterPage, Signed } from "@guard/core";
-import { forgedAnswers, madeReceipt } from "./accomplices.ts";
+import { forgedAnswers, forgedRequest, madeReceipt } from "./accomplices.ts";
 import type { Choose } from "./choices.ts";
 import { viewKinds } from "./memory.ts";
 import { bitten, change, someDigest, type Telling, type Tools } from "./telling.ts";
@@ -19,7 +19,8 @@ const states: readonly RequestState[] = [
 async function forgeView(view: RequestView, tools: Tools): Promise<RequestView> {
   const { choose, accomplices, memory } = tools;
   const state = states[choose(states.length)] as RequestState;
-  const forged = () => forgedAnswers(view, accomplices, { choose, owners: memory.owners });
+  const forged = () => forgedAnswers(view, accomplices, { choose, devices: memory.devices });
+  if (view.wrap && choose(4) === 0) return forgedRequest(view, memory.devices);
   switch (choose(9)) {
     case 0:
       return { ...view, state };
@@ -73,7 +74,7 @@ function forgeReceipt(receipt: Signed, choose: Choose): Signed {
 }
 
 export const forge: Telling = async ({ kind, body }, tools) => {
-  const { choose, accomplices, now } = tools;
+  const { choose, accomplices, memory, now } = tools;
   if (viewKinds.has(kind)) return change<RequestView>(tools, (view) => forgeView(view, tools));
   if (kind === "roster") return change<RosterPage>(tools, (page) => forgePage(page, choose));
   if (kind === "consume") {
@@ -88,7 +89,14 @@ export const forge: Telling = async ({ kind, body }, tools) => {
   if (kind === "list")
     return change<RequestList>(tools, (list) => ({
       ...list,
-      requests: [...list.requests, { request: someDigest(), state: "pending", version: 1 }],
+      // Everything that ever was, as if it were open.
+      requests: [...new Set([...memory.views.map(({ request }) => request), someDigest()])].map(
+        (request) => ({
+          request,
+          state: "pending",
+          version: 1,
+        }),
+      ),
     }));
   return undefined;
 };

@@ -164,7 +164,7 @@ test("revoked-device: what cannot be noticed is a revocation that nobody else na
       const { request } = readHeader(header);
       const view = { request, state: "approved", version: 2, header, ciphertext, wrap: null } as const;
       const asked = { ...view, roster: headOf(known), answers: [] };
-      const answers = await forgedAnswers(asked, by, { choose: () => 0, owners: new Map() });
+      const answers = await forgedAnswers(asked, by, { choose: () => 0, devices: new Map() });
       return Response.json({ ...asked, answers });
     }
     if (call.kind !== "consume") return stale(call);

@@ -15,6 +15,7 @@ import {
   type Json,
   parseCheckpoint,
   type Roster,
+  readConsume,
   readLine,
   type Signed,
   verifyChain,
@@ -44,7 +45,7 @@ export async function judge(plan: Plan, record: Played, roster: Roster): Promise
   for (const run of record.runs) {
     const what = `${run.tool} ${JSON.stringify(run.args)}`;
     const { quorum } = tools[run.tool];
-    const event = allowed[run.guard]?.find((each) => each.executionId === run.executionId);
+    const event = allowed[run.guard]?.get(run.executionId);
     if (!event) {
       wrong.push(`${what} ran, and the evidence of its guard does not show it`);
       continue;
@@ -58,6 +59,7 @@ export async function judge(plan: Plan, record: Played, roster: Roster): Promise
       continue;
     }
     if (quorum === null || quorum === 0) wrong.push(`${what} was asked, which policy does not`);
+    const paper = event.consume === null ? null : readConsume(event.consume).requestDigest;
     const people = record.said.filter(
       ({ opened, decision, args, at, device }) =>
         opened.request === run.request &&
@@ -65,6 +67,7 @@ export async function judge(plan: Plan, record: Played, roster: Roster): Promise
         decision === "approve" &&
         sameArgs(args, run.args) &&
         at < opened.expiresAt &&
+        record.statements.some((own) => own.device === device && own.requestDigest === paper) &&
         !record.revoked.some((gone) => gone.device === device && gone.seq <= event.roster.seq),
     );
     const distinct = new Set(people.map(({ identity }) => identity)).size;
@@ -94,14 +97,16 @@ export async function judge(plan: Plan, record: Played, roster: Roster): Promise
   }
   for (const statement of record.statements) {
     const said = record.said.some(
-      ({ opened, identity, decision, args }) =>
+      ({ opened, identity, decision, args, at }) =>
         opened.request === statement.request &&
+        at < opened.expiresAt &&
         identity === statement.identity &&
         decision === statement.decision &&
         digests(opened.tool, opened.args).includes(statement.actionDigest) &&
         digests(opened.tool, args).includes(statement.effective),
     );
-    if (!said) wrong.push(`${statement.identity}'s device signed something else than it had shown`);
+    if (!said)
+      wrong.push(`${statement.identity}'s device signed something else than it had shown, or too late`);
     if (!headerOf(statement.request, (header) => header.requestDigest === statement.requestDigest))
       wrong.push(`${statement.identity}'s device signed for a paper that the agent did not make`);
   }
@@ -136,17 +141,21 @@ function doubleRuns(plan: Plan, { runs }: Played, proofs: readonly Equivocation[
   return wrong;
 }
 
-/** What a chain says was started. */
-function allowedIn(
-  lines: readonly string[],
-): { executionId: string; roster: Head; receipt: Signed | null }[] {
-  const heads = new Map<string, { roster: Head; receipt: Signed | null }>();
-  return lines.flatMap((line) => {
+interface Allowed {
+  readonly roster: Head;
+  readonly consume: Signed | null;
+}
+
+/** What a chain says was started, by execution id. */
+function allowedIn(lines: readonly string[]): ReadonlyMap<string, Allowed> {
+  const calls = new Map<string, Allowed>();
+  const started = new Map<string, Allowed>();
+  for (const line of lines) {
     const { event_type, payload } = readLine(line);
-    const event = payload as { call: string; execution_id: string; roster: Head; receipt: Signed | null };
-    if (event_type === "TOOL_CALL_ALLOWED") heads.set(event.call, event);
-    const head = heads.get(event.call);
-    if (event_type !== "TOOL_CALL_EXECUTED" || !head) return [];
-    return [{ executionId: event.execution_id, roster: head.roster, receipt: head.receipt }];
-  });
+    const event = payload as unknown as Allowed & { readonly call: string; readonly execution_id: string };
+    if (event_type === "TOOL_CALL_ALLOWED") calls.set(event.call, event);
+    const allowed = calls.get(event.call);
+    if (event_type === "TOOL_CALL_EXECUTED" && allowed) started.set(event.execution_id, allowed);
+  }
+  return started;
 }

@@ -21,8 +21,8 @@ export interface Memory {
   readonly pages: RosterPage[];
   readonly lists: RequestList[];
   readonly receipts: Signed[];
-  /** Whose each device on the roster is. */
-  readonly owners: Map<string, string>;
+  /** The devices on the roster: everybody may know whose they are, and seal to them. */
+  readonly devices: Map<string, { readonly identity: string; readonly encryptionKey: string }>;
   /** Server-sent events, as text. */
   readonly events: string[];
   /** Keeps an honest answer. */
@@ -42,7 +42,7 @@ export function newMemory(): Memory {
     pages: [],
     lists: [],
     receipts: [],
-    owners: new Map(),
+    devices: new Map(),
     events: [],
     note(kind, value) {
       if (viewKinds.has(kind)) {
@@ -53,7 +53,7 @@ export function newMemory(): Memory {
         const page = value as RosterPage;
         keep(memory.pages, page);
         for (const { change } of page.entries.map(readEntry))
-          if (change.kind === "device") memory.owners.set(change.device, change.identity);
+          if (change.kind === "device") memory.devices.set(change.device, change);
       } else if (kind === "list") keep(memory.lists, value as RequestList);
       else if (kind === "consume") keep(memory.receipts, (value as { receipt: Signed }).receipt);
     },

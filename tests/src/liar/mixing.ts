@@ -1,6 +1,14 @@
 /** Lies made of what the honest relay said: less of it, earlier words of it, and parts of several answers in one. */
-import { idOf, type RequestList, type RequestView, type RosterPage, type Signed } from "@guard/core";
-import { viewKinds } from "./memory.ts";
+import {
+  idOf,
+  type NewRequest,
+  type RequestList,
+  type RequestView,
+  type RosterPage,
+  readHeader,
+  type Signed,
+} from "@guard/core";
+import { type Memory, viewKinds } from "./memory.ts";
 import { bitten, change, pick, refusal, shortened, type Telling } from "./telling.ts";
 
 /** Says that nothing happened: no answers, no requests, an old roster, or that there is no such thing. */
@@ -26,8 +34,9 @@ export const withhold: Telling = async ({ kind }, tools) => {
 };
 
 /** An earlier answer to the same kind of call, whoever got it. */
-export const replay: Telling = async ({ kind, request }, { choose, memory }) => {
+export const replay: Telling = async ({ kind, request, body }, { choose, memory }) => {
   const again = (value: unknown) => (value === undefined ? undefined : Response.json(value));
+  if (kind === "ask" && choose(3) > 0) return prunedView(body as NewRequest, memory);
   if (viewKinds.has(kind)) {
     const same = memory.views.filter((view) => view.request === request);
     return again(pick(choose, same.length > 0 && choose(4) > 0 ? same : memory.views));
@@ -38,6 +47,13 @@ export const replay: Telling = async ({ kind, request }, { choose, memory }) => 
   const receipt = pick(choose, memory.receipts);
   return receipt && again({ receipt });
 };
+
+/** As if an earlier request of this id had been pruned, with its answers played for the one that is posted now. */
+function prunedView({ header, ciphertext }: NewRequest, { views }: Memory): Response | undefined {
+  const { request } = readHeader(header);
+  const old = views.findLast((view) => view.request === request && view.answers.length > 0);
+  return old && Response.json({ ...old, state: "approved", header, ciphertext, wrap: null });
+}
 
 /** Parts of other answers in this one. */
 export const splice: Telling = async ({ kind }, tools) => {

@@ -34,8 +34,8 @@ export type Step =
       readonly key: number;
       readonly wait: boolean;
     }
-  /** An approver looks at what is open, or watches what comes, and decides. */
-  | { readonly do: "answer"; readonly person: 0 | 1; readonly watch: boolean }
+  /** An approver looks at what is open, or watches what comes, and decides: now, or before the next look. */
+  | { readonly do: "answer"; readonly person: 0 | 1; readonly watch: boolean; readonly later?: boolean }
   | { readonly do: "jump"; readonly ms: number }
   | { readonly do: "pause"; readonly ms: number }
   | { readonly do: "suspend" | "lift" | "renew" | "revoke" | "cancel" }
@@ -115,6 +115,30 @@ const scene: fc.Arbitrary<readonly Step[]> = fc
     return aside === null ? steps : steps.toSpliced(at, 0, aside);
   });
 
+/** An approval that nobody used in time, and the same question once more: only its old answers are there. */
+const unused: fc.Arbitrary<readonly Step[]> = fc
+  .record({ subject, guard: which, later: which })
+  .map(({ subject, guard, later }) => [
+    { do: "ask", guard, ...subject, wait: false },
+    { do: "answer", person: 0, watch: false },
+    { do: "answer", person: 1, watch: false },
+    { do: "jump", ms: 26 * hour },
+    { do: "ask", guard: later, ...subject, wait: false },
+    { do: "ask", guard: later, ...subject, wait: false },
+  ]);
+
+/** Somebody looks again, or makes up their mind, when all is over. */
+const late: fc.Arbitrary<readonly Step[]> = fc
+  .record({ subject, person: which, watch: fc.boolean(), later: fc.boolean() })
+  .map(({ subject, person, watch, later }) => [
+    { do: "ask", guard: 0, ...subject, wait: false },
+    { do: "answer", person, watch: false, later },
+    { do: "jump", ms: hour + 2 * minute },
+    { do: "answer", person: 0, watch },
+    { do: "answer", person: 1, watch },
+    { do: "ask", guard: 0, ...subject, wait: false },
+  ]);
+
 const requests: readonly Kind[] = ["ask", "view", "consume"];
 const liars: readonly Liar[] = [
   // Approvals from nothing, and receipts for them.
@@ -127,6 +151,7 @@ const liars: readonly Liar[] = [
   // Revocations and suspensions that nobody hears of.
   { lies: ["withhold", "replay", "forge", "truncate"], about: ["roster", "stream"], to: null, rate: 60 },
   // Devices that see what nobody asked, or what is over.
+  { lies: ["forge", "replay"], about: ["list", "view"], to: "devices", rate: 70 },
   {
     lies: ["forge", "splice", "replay", "truncate", "withhold"],
     about: ["view", "list", "stream"],
@@ -140,13 +165,26 @@ const liars: readonly Liar[] = [
   { lies: ["swallow", "repeat", "reorder", "garble", "truncate"], about: null, to: "agent", rate: 40 },
 ];
 
-const choice = fc.constantFrom<Choice>("ignore", "approve", "approve", "edit", "reject", "ignore");
+const choice = fc.constantFrom<Choice>("approve", "approve", "approve", "edit", "reject", "ignore", "ignore");
 
 export const plans: fc.Arbitrary<Plan> = fc.record({
   liar: fc.constantFrom(...liars),
-  choices: fc.array(fc.nat(0xffff), { minLength: 200, maxLength: 600, size: "max" }),
+  choices: fc.array(fc.noBias(fc.nat(0xffff)), { minLength: 200, maxLength: 600, size: "max" }),
   receiptKey: fc.boolean(),
   ledger: fc.boolean(),
   answers: fc.array(fc.array(choice, { minLength: 4, maxLength: 4 }), { minLength: 2, maxLength: 2 }),
-  steps: fc.array(scene, { minLength: 1, maxLength: 4, size: "max" }).map((scenes) => scenes.flat()),
+  steps: fc
+    .array(
+      fc.oneof(
+        { weight: 4, arbitrary: scene },
+        { weight: 1, arbitrary: unused },
+        { weight: 1, arbitrary: late },
+      ),
+      {
+        minLength: 1,
+        maxLength: 4,
+        size: "max",
+      },
+    )
+    .map((scenes) => scenes.flat()),
 });

@@ -152,8 +152,11 @@ export async function play(world: World, plan: Plan): Promise<Played> {
     return choice === "edit" && amount >= edited ? "approve" : choice;
   }
 
+  /** What people have read, and decide when they look again. */
+  const minds: (() => Promise<void>)[][] = [[], []];
+
   /** A person looks at one request, and decides as planned. */
-  async function consider(person: number, view: RequestView): Promise<void> {
+  async function consider({ person, later }: Step & { do: "answer" }, view: RequestView): Promise<void> {
     const device = devices[person] as Device;
     const { identity, device: id } = device.profile;
     const opened = await device.open(view);
@@ -164,13 +167,19 @@ export async function play(world: World, plan: Plan): Promise<Played> {
     const decision = choice === "reject" ? "reject" : "approve";
     const { amount } = opened.args as { amount: number };
     const args = choice === "edit" ? { amount: amount + edited } : opened.args;
-    record.said.push({ identity, device: id, opened, decision, args, at: now() });
-    await device.decide(opened, { decision, ...(choice === "edit" ? { args } : {}) });
+    const decide = async () => {
+      record.said.push({ identity, device: id, opened, decision, args, at: now() });
+      await device.decide(opened, { decision, ...(choice === "edit" ? { args } : {}) });
+    };
+    if (later) minds[person]?.push(decide);
+    else await decide();
   }
 
-  async function answer({ person, watch }: Step & { do: "answer" }): Promise<void> {
+  async function answer(step: Step & { do: "answer" }): Promise<void> {
+    const { person, watch } = step;
+    for (const decide of minds[person]?.splice(0) ?? []) await bounded("an answer", decide());
     const device = devices[person] as Device;
-    const look = (view: RequestView) => bounded("an answer", consider(person, view));
+    const look = (view: RequestView) => bounded("an answer", consider(step, view));
     if (!watch) for (const view of await device.list()) await look(view);
     else {
       const signal = AbortSignal.timeout(120);

@@ -77,7 +77,7 @@ const config :Workerd.Config = (
   });
   const ended = new Promise<void>((resolve) => child.on("exit", () => resolve()));
   const stop = () => {
-    child.kill();
+    child.kill("SIGKILL"); // A polite end would wait for whatever hangs.
     return ended;
   };
   for await (const line of createInterface({ input: child.stdio[3] as NodeJS.ReadableStream })) {

@@ -131,6 +131,19 @@ describe("malformed signatures are false, never an exception", () => {
   });
 });
 
+it("one-person-quorum: a P-256 key has one spelling, uncompressed, and no hybrid one", async () => {
+  const { key } = await p256Signer();
+  expect(z.safeParse(signingKeySchema, key).success).toBe(true);
+  const device = (await passkey("ES256")).key;
+  for (const first of [2, 3, 5, 6, 7]) {
+    const point = fromBase64url(key.publicKey);
+    point[0] = first;
+    const publicKey = base64url(point);
+    expect(z.safeParse(signingKeySchema, { ...key, publicKey }).success).toBe(false);
+    expect(z.safeParse(signingKeySchema, { ...device, publicKey }).success).toBe(false);
+  }
+});
+
 describe("downgrade: the algorithm is the roster entry's, never the message's", () => {
   it("a signature of one kind is nothing under a key of another", async () => {
     const ed25519 = await ed25519Signer(randomBytes(32));

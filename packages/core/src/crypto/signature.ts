@@ -39,11 +39,14 @@ export interface Signer {
   sign(bytes: Uint8Array): Promise<Signature>;
 }
 
-const publicKeyOf = { ES256: bytesPattern(65), EdDSA: bytesPattern(32) };
+// An uncompressed point starts with 04 (SEC 1 §2.3.3). Some platforms also read the hybrid forms 06 and 07, which
+// would be other spellings of the same key, and one key two people (one-person-quorum).
+const pointPattern = new RegExp(bytesPattern(65).source.replace("^", "^(?=B[A-P])"));
+const publicKeyOf = { ES256: pointPattern, EdDSA: bytesPattern(32) };
 
 export const signingKeySchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("ed25519"), publicKey: bytesSchema(32) }),
-  z.strictObject({ kind: z.literal("p256"), publicKey: bytesSchema(65) }),
+  z.strictObject({ kind: z.literal("p256"), publicKey: z.string().check(z.regex(pointPattern)) }),
   z
     .strictObject({
       kind: z.literal("webauthn"),

@@ -51,20 +51,22 @@ const either =
     tests.some((test) => test(value));
 
 const head = exactly({ seq: whole, hash: digest });
+/** Uncompressed, which is the one spelling of a P-256 key. */
+const point: Test = (value) => isBase64url(value, 65) && Buffer.from(value as string, "base64url")[0] === 4;
 const softwareKey = either(
   exactly({ kind: one("ed25519"), publicKey: bytes(32) }),
-  exactly({ kind: one("p256"), publicKey: bytes(65) }),
+  exactly({ kind: one("p256"), publicKey: point }),
 );
-const passkey = (alg: string, length: number) =>
+const passkey = (alg: string, publicKey: Test) =>
   exactly({
     kind: one("webauthn"),
     alg: one(alg),
-    publicKey: bytes(length),
+    publicKey,
     credentialId: text(1, 1400),
     rpId: text(1, 253),
     origins: list(text(0, 300), 1, 20),
   });
-const key = either(softwareKey, passkey("ES256", 65), passkey("EdDSA", 32));
+const key = either(softwareKey, passkey("ES256", point), passkey("EdDSA", bytes(32)));
 const encryptionKey = bytes(1216);
 const signature = either(
   text(0, 100),

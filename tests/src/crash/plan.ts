@@ -67,7 +67,7 @@ export interface Jump {
 export interface Disk {
   readonly role: "agent" | "relay";
   readonly how: "full" | "limit" | "read-only" | "vanish";
-  /** Room for the files of the process, KiB: of the file system, or of the largest file. */
+  /** KiB: what is left in the file system, or the size of the largest file. */
   readonly room: number;
   /** Milliseconds after which the disk changes or is mended. */
   readonly after: number;
@@ -138,7 +138,7 @@ function realOf({ fault, deaths, disk, agents }: Omit<Plan, "real">): readonly R
 
 function story(random: Random): Pick<Plan, "items" | "mode" | "agents" | "patient" | "thinking"> {
   const items: Item[] = [itemOf("lookup", 0, null, random)];
-  for (let n = random.between(2, 5); n > 0; n--) {
+  for (let n = random.between(1, 4); n > 0; n--) {
     const tool = random.pick(["pay", "pay", "wire"] as const);
     const answer = random.pick(["approve", "approve", "approve", "approve", "edit", "reject"] as const);
     items.push(itemOf(tool, items.length, answer, random));
@@ -175,23 +175,23 @@ function faultOf(fault: Fault, random: Random): Faulty {
     case "none":
       return none;
     case "relay-kill":
-      return { ...none, deaths: dying("relay", several(4, sometime)) };
+      return { ...none, deaths: dying("relay", several(2, sometime)) };
     case "relay-call":
-      return { ...none, deaths: dying("relay", several(3, at(relayPoints, 5))) };
+      return { ...none, deaths: dying("relay", several(2, at(relayPoints, 5))) };
     case "agent-kill":
-      return { ...none, deaths: dying("agent", several(4, sometime)) };
+      return { ...none, deaths: dying("agent", several(2, sometime)) };
     case "agent-call":
-      return { ...none, deaths: dying("agent", several(3, at(around(calls), 5))) };
+      return { ...none, deaths: dying("agent", several(2, at(around(calls), 5))) };
     case "agent-evidence":
-      return { ...none, deaths: dying("agent", several(3, at(evidencePoints, 5))) };
+      return { ...none, deaths: dying("agent", several(2, at(evidencePoints, 5))) };
     case "agent-tool":
-      return { ...none, deaths: dying("agent", several(3, at(["tool begin", "tool acted", "tool end"], 4))) };
+      return { ...none, deaths: dying("agent", several(2, at(["tool begin", "tool acted", "tool end"], 4))) };
     case "agent-hook":
-      return { ...none, deaths: dying("agent", several(3, at(["onPending", "onDecided"], 4))) };
+      return { ...none, deaths: dying("agent", several(2, at(["onPending", "onDecided"], 4))) };
     case "device-kill":
-      return { ...none, deaths: dying("device", several(4, sometime)) };
+      return { ...none, deaths: dying("device", several(2, sometime)) };
     case "device-call":
-      return { ...none, deaths: dying("device", several(4, at(around(["answer"]), 4))) };
+      return { ...none, deaths: dying("device", several(2, at(around(["answer"]), 4))) };
     case "everything":
       return {
         ...none,
@@ -202,17 +202,17 @@ function faultOf(fault: Fault, random: Random): Faulty {
         },
       };
     case "twins":
-      return { ...none, agents: 2, deaths: dying("agent", several(3, sometime)) };
+      return { ...none, agents: 2, deaths: dying("agent", several(2, sometime)) };
     case "clock":
       return { ...none, ...clocks(random, sometime) };
     case "disk-full-agent":
       return { ...none, disk: diskOf("agent", "full", random.between(12, 120), random) };
     case "disk-full-relay":
-      return { ...none, disk: diskOf("relay", "full", random.between(150, 420), random) };
+      return { ...none, disk: diskOf("relay", "full", random.between(8, 200), random) };
     case "file-limit-agent":
       return { ...none, disk: diskOf("agent", "limit", random.between(6, 60), random) };
     case "file-limit-relay":
-      return { ...none, disk: diskOf("relay", "limit", random.between(150, 420), random) };
+      return { ...none, disk: diskOf("relay", "limit", random.between(16, 160), random) };
     case "read-only-agent":
       return {
         ...none,

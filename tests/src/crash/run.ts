@@ -30,6 +30,8 @@ export interface Result {
   readonly killed: number;
   /** Processes that could not go on before their disk was mended. */
   readonly helped: number;
+  /** How often a caller was told that relay or evidence cannot be used. */
+  readonly refused: number;
 }
 
 const longest = 60_000;
@@ -45,6 +47,7 @@ export async function run(grounds: Grounds, plan: Plan, port: number): Promise<R
     unknowns: await unknownsOf(world),
     killed: world.exits.filter(({ signal, by }) => signal === "SIGKILL" && by !== "end").length,
     helped: world.exits.filter(({ code }) => code === cannotGoOn).length,
+    refused: world.told.filter(({ end }) => end === "unavailable").length,
   };
 }
 
@@ -120,7 +123,7 @@ async function play(plan: Plan, stage: Stage): Promise<{ exits: readonly Exit[];
           role,
           orders,
           logs: join(directory, "logs"),
-          largestFile: limited ? sizeOf(own) + disk.room : null,
+          largestFile: limited ? disk.room : null,
         })
       : hostProcess(role, orders);
     running.add(child);
@@ -133,8 +136,11 @@ async function play(plan: Plan, stage: Stage): Promise<{ exits: readonly Exit[];
   /** What the plan does to a disk while its first process lives. */
   function duringLife(child: Process): void {
     const own = join(directory, disk?.role as string);
-    const evidence = join(own, "evidence");
-    if (disk?.how === "vanish" && existsSync(evidence)) renameSync(evidence, join(own, "gone"));
+    if (disk?.how === "vanish") {
+      const evidence = join(own, "evidence");
+      if (existsSync(evidence)) renameSync(evidence, join(own, "gone"));
+      else later(5, () => duringLife(child));
+    }
     if (disk?.role !== "relay") return;
     // A relay with a full disk says that it failed, and goes on: room may come while it lives, or with a restart.
     if (disk.how === "full") changeDisk(own, { room: plenty });

@@ -21,6 +21,8 @@ export interface Summary {
   /** Processes killed, and processes that waited for their disk to be mended. */
   readonly killed: number;
   readonly helped: number;
+  /** How often a caller was told that relay or evidence cannot be used. */
+  readonly refused: number;
   readonly seconds: number;
 }
 
@@ -45,7 +47,7 @@ export async function crash(options: {
     installation: await install(join(directory, "installation")),
     directory,
   };
-  const sum = { runs: 0, problems: 0, effects: 0, unknowns: 0, killed: 0, helped: 0 };
+  const sum = { runs: 0, problems: 0, effects: 0, unknowns: 0, killed: 0, helped: 0, refused: 0 };
   const counts = { faults: {} as Record<string, number>, skipped: {} as Record<string, number> };
   const count = (of: Record<string, number>, name: string) => {
     of[name] = (of[name] ?? 0) + 1;
@@ -63,7 +65,8 @@ export async function crash(options: {
     const result = await run(grounds, plan, nextPort()).catch((error: unknown) => failed(plan, error));
     sum.runs++;
     count(counts.faults, fault);
-    for (const name of ["effects", "unknowns", "killed", "helped"] as const) sum[name] += result[name];
+    for (const name of ["effects", "unknowns", "killed", "helped", "refused"] as const)
+      sum[name] += result[name];
     const place = placeOf(grounds, plan);
     if (result.problems.length > 0) {
       sum.problems++;
@@ -86,5 +89,5 @@ export async function crash(options: {
 function failed(plan: Plan, error: unknown): Result {
   const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
   const problems = [`end: the run itself failed: ${what}`];
-  return { plan, problems, effects: 0, unknowns: 0, killed: 0, helped: 0 };
+  return { plan, problems, effects: 0, unknowns: 0, killed: 0, helped: 0, refused: 0 };
 }

@@ -1,47 +1,22 @@
-// Real relays for tests that run in a page, which cannot have one of their own: `POST /relays?origin=…&now=…`
-// serves a new one that this origin may call and answers its URL; `POST /clock?relay=…&now=…` sets its clock.
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+// Holds tools/test-relays.ts for tests that run in a page, and tells them where it is. It is a process of its own
+// because what vitest loads for itself does not resolve our packages' sources.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
 import type { TestProject } from "vitest/node";
-import { operatorToken } from "./packages/device/src/relay.fixture.ts";
-import { createRelay, serveRelay } from "./packages/relay/src/index.ts";
+import type {} from "./packages/device/src/relay.fixture.ts";
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const clocks = new Map<string, { now: number }>();
-  const closes: (() => Promise<void>)[] = [];
-
-  async function start(origin: string, now: number): Promise<string> {
-    const clock = { now };
-    const relay = await createRelay({
-      ...{ database: ":memory:", operatorToken, logger: false, allowedOrigins: [origin] },
-      now: () => clock.now,
-    });
-    const served = await serveRelay(relay);
-    clocks.set(served.url, clock);
-    closes.push(async () => {
-      await served.close();
-      await relay.close();
-    });
-    return served.url;
-  }
-
-  const server = createServer(async (request, response) => {
-    const { pathname, searchParams } = new URL(request.url ?? "", "http://relays");
-    const now = Number(searchParams.get("now"));
-    response.setHeader("access-control-allow-origin", "*");
-    if (pathname === "/relays") {
-      response.end(await start(searchParams.get("origin") ?? "", now));
-    } else {
-      const clock = clocks.get(searchParams.get("relay") ?? "");
-      if (clock) clock.now = now;
-      response.writeHead(clock ? 200 : 404).end();
-    }
+  const program = join(import.meta.dirname, "tools/test-relays.ts");
+  const child = spawn(process.execPath, ["--conditions=@guard/source", program], {
+    stdio: ["pipe", "pipe", "inherit"],
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  project.provide("relays", `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  const ended = once(child, "exit");
+  const [url] = await Promise.race([once(child.stdout.setEncoding("utf8"), "data"), ended]);
+  if (typeof url !== "string") throw new Error("tools/test-relays.ts ended before it began.");
+  project.provide("relays", url.trim());
   return async () => {
-    server.close();
-    server.closeAllConnections();
-    await Promise.all(closes.map((close) => close()));
+    child.stdin.end();
+    await ended;
   };
 }

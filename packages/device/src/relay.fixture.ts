@@ -1,12 +1,12 @@
 /**
  * For tests: the real relay with a clock that the test moves. In this process without a socket; where the tests
- * run in a page, one that `vitest.relays.ts` serves for it, called over HTTP from another origin (CORS).
+ * run in a page, one that `tools/test-relays.ts` serves for it, called over HTTP from another origin (CORS).
  */
 import { inject } from "vitest";
 
 declare module "vitest" {
   interface ProvidedContext {
-    /** Where `vitest.relays.ts` is; absent where tests have relays in their own process. */
+    /** Where `tools/test-relays.ts` is; absent where tests have relays in their own process. */
     relays?: string;
   }
 }
@@ -40,11 +40,13 @@ async function ownRelay(clock: { readonly now: number }): Promise<TestRelay> {
 async function servedRelay(service: string, clock: { readonly now: number }): Promise<TestRelay> {
   const tell = async (path: string) => {
     const response = await fetch(`${service}${path}`, { method: "POST" });
-    if (!response.ok) throw new Error(`vitest.relays.ts answered ${response.status} to ${path}.`);
+    if (!response.ok) throw new Error(`tools/test-relays.ts answered ${response.status} to ${path}.`);
     return response.text();
   };
   let told = clock.now;
-  const url = await tell(`/relays?origin=${encodeURIComponent(location.origin)}&now=${told}`);
+  const url = await tell(
+    `/relays?origin=${encodeURIComponent(location.origin)}&token=${operatorToken}&now=${told}`,
+  );
   return {
     url,
     async fetch(input, init) {

@@ -2,7 +2,8 @@
 import { memoryEvidence, verifyChain } from "@guard/core";
 import { testGuard } from "@guard/testing";
 import { afterEach, expect, test } from "vitest";
-import { changed, isRequestView, lyingFetch } from "./liar/lie.ts";
+import { changed, lyingFetch } from "./liar/lie.ts";
+import { viewKinds } from "./liar/memory.ts";
 
 const open: { close(): Promise<void> }[] = [];
 afterEach(async () => {
@@ -49,8 +50,8 @@ test("timeout-allow: an approval that arrives while the caller stops does not ru
   const stop = new AbortController();
   // The answer comes to light in the very read after which the caller stops.
   const guard = another({
-    fetch: lyingFetch(bench.fetch, async ({ path, method, honest }) => {
-      if (method !== "GET" || !isRequestView(path)) return undefined;
+    fetch: lyingFetch(bench.fetch, async ({ kind, method, honest }) => {
+      if (method !== "GET" || !viewKinds.has(kind)) return undefined;
       const response = await honest();
       if ((await response.clone().json()).state === "approved") stop.abort();
       return response;
@@ -68,10 +69,10 @@ test("retry-storm: a relay whose stream is ahead of its requests is not asked in
   const { another, approver, bench } = await kit();
   let reads = 0;
   const guard = another({
-    fetch: lyingFetch(bench.fetch, async ({ path, method, honest }) => {
+    fetch: lyingFetch(bench.fetch, async ({ kind, path, method, honest }) => {
       if (method === "POST" && path === "/v1/requests")
         return changed(honest, (view) => ({ ...view, version: 0 }));
-      if (method !== "GET" || !isRequestView(path)) return undefined;
+      if (method !== "GET" || !viewKinds.has(kind)) return undefined;
       reads++;
       return changed(honest, (view) => ({ ...view, version: 0 }));
     }),

@@ -2,7 +2,8 @@
 import { type Answer, isGuardError, type RequestView, type RunOptions, signEntry } from "@guard/core";
 import { testGuard } from "@guard/testing";
 import { afterEach, expect, test } from "vitest";
-import { changed, isRequestView, type Lie, lyingFetch } from "./liar/lie.ts";
+import { changed, type Lie, lyingFetch } from "./liar/lie.ts";
+import { viewKinds } from "./liar/memory.ts";
 
 const refund = { tool: "refund", args: { order: "A-1", amount: 900 } };
 const anything = async (args: unknown) => args;
@@ -27,8 +28,8 @@ async function lied(lie: Lie, options: Parameters<typeof testGuard>[0] = {}) {
 const asView = (value: Record<string, unknown>) => value as unknown as RequestView;
 
 test("forged-outcome: a rejection that the relay calls approved does not run", async () => {
-  const { approver, ran, run } = await lied(async ({ path, honest }) =>
-    isRequestView(path)
+  const { approver, ran, run } = await lied(async ({ kind, honest }) =>
+    viewKinds.has(kind)
       ? changed(honest, (view) => (view.state === "rejected" ? { ...view, state: "approved" } : view))
       : undefined,
   );
@@ -38,8 +39,8 @@ test("forged-outcome: a rejection that the relay calls approved does not run", a
 });
 
 test("forged-outcome: an approval made from nothing does not run, and no receipt makes up for it", async () => {
-  const { approver, ran, run, evidence } = await lied(async ({ path, honest }) =>
-    isRequestView(path) ? changed(honest, (view) => ({ ...view, state: "approved" })) : undefined,
+  const { approver, ran, run, evidence } = await lied(async ({ kind, honest }) =>
+    viewKinds.has(kind) ? changed(honest, (view) => ({ ...view, state: "approved" })) : undefined,
   );
   approver.expect("refund").ignore();
   await expect(run()).rejects.toMatchObject({ code: "verification_failed" });
@@ -48,8 +49,8 @@ test("forged-outcome: an approval made from nothing does not run, and no receipt
 });
 
 test("forged-outcome: an approval that the relay calls rejected is not believed either", async () => {
-  const { approver, ran, run } = await lied(async ({ path, honest }) =>
-    isRequestView(path)
+  const { approver, ran, run } = await lied(async ({ kind, honest }) =>
+    viewKinds.has(kind)
       ? changed(honest, (view) => (view.state === "approved" ? { ...view, state: "rejected" } : view))
       : undefined,
   );
@@ -60,8 +61,8 @@ test("forged-outcome: an approval that the relay calls rejected is not believed 
 
 test("outcome-replay, cross-request-splice: statements of another request count for nothing", async () => {
   let answers: readonly Answer[] = [];
-  const { approver, ran, run } = await lied(async ({ path, honest }) =>
-    isRequestView(path)
+  const { approver, ran, run } = await lied(async ({ kind, honest }) =>
+    viewKinds.has(kind)
       ? changed(honest, (value) => {
           const view = asView(value);
           if (view.answers.length > 0) answers = view.answers;
@@ -78,8 +79,8 @@ test("outcome-replay, cross-request-splice: statements of another request count 
 
 test("outcome-replay: another request in place of the one that was asked is refused", async () => {
   let first: Record<string, unknown> | undefined;
-  const { approver, ran, run } = await lied(async ({ path, method, honest }) =>
-    isRequestView(path) && method === "POST" && path === "/v1/requests"
+  const { approver, ran, run } = await lied(async ({ kind, path, method, honest }) =>
+    viewKinds.has(kind) && method === "POST" && path === "/v1/requests"
       ? changed(honest, (view) => {
           first ??= view;
           return first;
@@ -95,8 +96,8 @@ test("outcome-replay: another request in place of the one that was asked is refu
 
 test("reason-injection: a reply that the approver did not sign is refused", async () => {
   const seen: Answer[] = [];
-  const { approver, run, ran } = await lied(async ({ path, honest }) =>
-    isRequestView(path)
+  const { approver, run, ran } = await lied(async ({ kind, honest }) =>
+    viewKinds.has(kind)
       ? changed(honest, (value) => {
           const view = asView(value);
           seen.push(...view.answers);
@@ -120,7 +121,7 @@ test("withheld-answer: silence ends in expiry, and expiry is denial", async () =
   let asked: Record<string, unknown> = {};
   let reads = 0;
   const { approver, ran, run } = await lied(
-    async ({ path, method, honest }) => {
+    async ({ kind, path, method, honest }) => {
       if (path === "/v1/stream") return new Response("no", { status: 404 });
       if (path === "/v1/requests" && method === "POST") {
         return changed(honest, (view) => {
@@ -128,7 +129,7 @@ test("withheld-answer: silence ends in expiry, and expiry is denial", async () =
           return view;
         });
       }
-      if (!isRequestView(path) || method !== "GET") return undefined;
+      if (!viewKinds.has(kind) || method !== "GET") return undefined;
       if (++reads > 2) now += 60_000 + 61_000;
       return Response.json({ ...asked, state: "pending", answers: [], version: reads });
     },

@@ -7,12 +7,16 @@ import {
   agentKeys,
   base64url,
   type Consume,
+  decryptionKey,
+  deviceIdOf,
   ed25519Signer,
   type Head,
+  idOf,
   type Paper,
   type Receipt,
   type RequestView,
   randomBytes,
+  readEntry,
   readHeader,
   replyDigest,
   type Signed,
@@ -130,6 +134,31 @@ export async function forgedRequest(
     ciphertext: sealed.envelope.ciphertext,
     wrap: wrap ? { enc: wrap.enc, ciphertext: wrap.ciphertext } : null,
   };
+}
+
+/**
+ * A device of `identity` that nobody enrolled, and the roster entry that says otherwise: it follows `last`, and the root
+ * did not sign it (key-substitution).
+ */
+export async function plantedDevice(
+  last: Signed,
+  identity: string,
+): Promise<{ entry: Signed; accomplice: Accomplice }> {
+  const { app, seq, time } = readEntry(last);
+  const signer = await ed25519Signer(randomBytes(32));
+  const { key } = signer;
+  const encryptionKey = (await decryptionKey(randomBytes(32))).publicKey;
+  const device = deviceIdOf({ app, identity, key, encryptionKey });
+  const entry = {
+    type: "guard/v1/roster",
+    app,
+    seq: seq + 1,
+    prev: idOf(last),
+    time,
+    by: "root",
+    change: { kind: "device", device, identity, key, encryptionKey, name: "planted", origin: "terminal" },
+  };
+  return { entry: await signObject(signer, entry), accomplice: { identity, device, signer } };
 }
 
 /** A receipt for whatever is consumed, with the relay's own key: null where the liar does not have it. */

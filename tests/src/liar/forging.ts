@@ -1,6 +1,14 @@
 /** The lie `forge`: states, answers, rosters and receipts that nobody signed, or that an accomplice did. */
-import type { Answer, RequestList, RequestState, RequestView, RosterPage, Signed } from "@guard/core";
-import { forgedAnswers, forgedRequest, madeReceipt } from "./accomplices.ts";
+import {
+  type Answer,
+  idOf,
+  type RequestList,
+  type RequestState,
+  type RequestView,
+  type RosterPage,
+  type Signed,
+} from "@guard/core";
+import { forgedAnswers, forgedRequest, madeReceipt, plantedDevice } from "./accomplices.ts";
 import type { Choose } from "./choices.ts";
 import { viewKinds } from "./memory.ts";
 import { bitten, change, someDigest, type Telling, type Tools } from "./telling.ts";
@@ -19,7 +27,8 @@ const states: readonly RequestState[] = [
 async function forgeView(view: RequestView, tools: Tools): Promise<RequestView> {
   const { choose, accomplices, memory } = tools;
   const state = states[choose(states.length)] as RequestState;
-  const forged = () => forgedAnswers(view, accomplices, { choose, devices: memory.devices });
+  const by = { ...accomplices, devices: [...accomplices.devices, ...memory.planted] };
+  const forged = () => forgedAnswers(view, by, { choose, devices: memory.devices });
   if (view.wrap && choose(4) === 0) return forgedRequest(view, memory.devices);
   switch (choose(9)) {
     case 0:
@@ -53,8 +62,17 @@ async function forgeView(view: RequestView, tools: Tools): Promise<RequestView> 
   }
 }
 
-function forgePage(page: RosterPage, choose: Choose): RosterPage {
-  if (choose(3) === 0) return { ...page, head: { seq: page.head.seq + choose(3), hash: someDigest() } };
+async function forgePage(page: RosterPage, { choose, memory }: Tools): Promise<RosterPage> {
+  const how = choose(4);
+  if (how === 0) return { ...page, head: { seq: page.head.seq + choose(3), hash: someDigest() } };
+  const last = page.entries.at(-1);
+  const people = [...new Set([...memory.devices.values()].map(({ identity }) => identity))];
+  const identity = people[choose(people.length || 1)];
+  if (how > 1 && last && identity && idOf(last) === page.head.hash) {
+    const { entry, accomplice } = await plantedDevice(last, identity);
+    memory.planted.push(accomplice);
+    return { entries: [...page.entries, entry], head: { seq: page.head.seq + 1, hash: idOf(entry) } };
+  }
   const at = choose(page.entries.length);
   const forged = (entry: Signed): Signed => {
     const body = entry.body
@@ -76,7 +94,7 @@ function forgeReceipt(receipt: Signed, choose: Choose): Signed {
 export const forge: Telling = async ({ kind, body }, tools) => {
   const { choose, accomplices, memory, now } = tools;
   if (viewKinds.has(kind)) return change<RequestView>(tools, (view) => forgeView(view, tools));
-  if (kind === "roster") return change<RosterPage>(tools, (page) => forgePage(page, choose));
+  if (kind === "roster") return change<RosterPage>(tools, (page) => forgePage(page, tools));
   if (kind === "consume") {
     // With the relay's key it needs nobody's word, and for what was never approved it would not get any.
     const signed =

@@ -91,10 +91,3 @@ export async function changed(
   const value = (await response.json()) as Record<string, unknown>;
   return Response.json(change(value), { status: response.status });
 }
-
-/** Whether a call reads or answers with a request as a whole. */
-export function isRequestView(path: string): boolean {
-  return (
-    /^\/v1\/requests(\/[\w-]+(\/(statements|report|cancel))?)?(\?.*)?$/.test(path) && !path.includes("state=")
-  );
-}

@@ -10,6 +10,7 @@ import {
   readEntry,
   type Signed,
 } from "@guard/core";
+import type { Accomplice } from "./accomplices.ts";
 import type { Kind } from "./lie.ts";
 
 /** Kinds of call that are answered with a {@link RequestView}. */
@@ -23,6 +24,8 @@ export interface Memory {
   readonly receipts: Signed[];
   /** The devices on the roster: everybody may know whose they are, and seal to them. */
   readonly devices: Map<string, { readonly identity: string; readonly encryptionKey: string }>;
+  /** Devices that it made up, and that are on rosters that it showed. */
+  readonly planted: Accomplice[];
   /** Server-sent events, as text. */
   readonly events: string[];
   /** Keeps an honest answer. */
@@ -42,6 +45,7 @@ export function newMemory(): Memory {
     pages: [],
     lists: [],
     receipts: [],
+    planted: [],
     devices: new Map(),
     events: [],
     note(kind, value) {

@@ -101,8 +101,8 @@ const scene: fc.Arbitrary<readonly Step[]> = fc
     wait: fc.boolean(),
     watch: fc.boolean(),
     people: fc.constantFrom<readonly (0 | 1)[]>([0, 1], [1, 0], [0, 1, 0], [1], []),
-    again: fc.array(which, { minLength: 1, maxLength: 3 }),
-    aside: fc.option(aside, { freq: 2 }),
+    again: fc.constantFrom<readonly (0 | 1)[]>([0, 1], [1, 0], [0, 1, 0], [1, 1], [0]),
+    aside: fc.option(aside, { freq: 1 }),
     at: fc.nat(5),
   })
   .map(({ subject, first, wait, watch, people, again, aside, at }) => {
@@ -143,6 +143,8 @@ const requests: readonly Kind[] = ["ask", "view", "consume"];
 const liars: readonly Liar[] = [
   // Approvals from nothing, and receipts for them.
   { lies: ["forge"], about: requests, to: "agent", rate: 90 },
+  // Devices that nobody enrolled, and their answers.
+  { lies: ["forge"], about: ["roster", ...requests], to: "agent", rate: 80 },
   // One request's answers for another one.
   { lies: ["splice", "replay", "forge"], about: requests, to: "agent", rate: 60 },
   { lies: ["replay", "equivocate"], about: requests, to: "agent", rate: 70 },

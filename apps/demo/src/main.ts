@@ -2,15 +2,19 @@
  * `pnpm demo`: a support agent, a relay and people who decide, each a process of its own, over a real SQLite
  * shop. The last line sums it up; the exit code is 1 where anything is not as it should be.
  *
- * Guarantees: everything is kept in one temporary directory, which goes away, as do all processes, however it
- * ends.
+ * `--headless` plays the script; `--keep DIR` leaves there the evidence, its checkpoints, and the roster to verify
+ * them by (`roster.json`).
+ *
+ * Guarantees: everything else is kept in one temporary directory, which goes away, as do all processes, however
+ * it ends.
  */
 import { randomBytes } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import {
+  canonicalJson,
   ed25519Signer,
   formatConnection,
   formatInvitation,
@@ -23,7 +27,9 @@ import { type Child, type Report, type StartOptions, start } from "./processes.t
 import { type Journal, type Reckoning, reckon } from "./reckon.ts";
 import { alice, people } from "./story.ts";
 
-const { values: flags } = parseArgs({ options: { headless: { type: "boolean", default: false } } });
+const { values: flags } = parseArgs({
+  options: { headless: { type: "boolean", default: false }, keep: { type: "string" } },
+});
 const live = !flags.headless && process.stdin.isTTY === true && process.stdout.isTTY === true;
 const gateway = live && Boolean(process.env.AI_GATEWAY_API_KEY);
 const model = gateway ? (process.env.GUARD_DEMO_MODEL ?? "openai/gpt-5-mini") : undefined;
@@ -110,7 +116,16 @@ async function play(directory: string): Promise<Reckoning> {
   const roster: Roster = await owner.sync();
   await stopAll();
   const evidence = join(directory, "agent", "evidence");
+  if (flags.keep !== undefined) await keep(flags.keep, evidence, roster);
   return reckon({ journal, shop, evidence, roster, scripted: !live });
+}
+
+/** Copies what somebody else needs in order to verify the evidence. */
+async function keep(to: string, evidence: string, roster: Roster): Promise<void> {
+  await mkdir(to, { recursive: true });
+  const files = (await readdir(evidence)).filter((name) => /\.jsonl(\.checkpoint)?$/.test(name));
+  for (const name of files) await copyFile(join(evidence, name), join(to, name));
+  await writeFile(join(to, "roster.json"), `${canonicalJson(roster.entries)}\n`);
 }
 
 function introduce(): void {

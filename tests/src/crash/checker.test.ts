@@ -41,7 +41,7 @@ const directory = mkdtempSync(join(tmpdir(), "guard-checker-"));
 let world: World;
 beforeAll(async () => {
   const installation = await install(join(directory, "installation"));
-  const grounds = { program: { file: "", env: {} }, installation, directory };
+  const grounds = { program: { file: "", env: {} }, installation, directory, mounts: false };
   ({ world } = await leave(grounds, plan, 9_000 + (process.pid % 900)));
 });
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
@@ -169,6 +169,19 @@ test("double-execution: a consumed request without an end that is not unknown is
   expect(await found({ ...changed({ attempt: null, report: null }), acks })).toEqual(finds("uncertain"));
   const effects = world.effects.filter((effect) => effect !== paid());
   expect(await found({ effects })).toEqual(finds("uncertain"));
+});
+
+test("a caller who was told of a run that nobody knows of is found", async () => {
+  for (const end of ["already_executed", "in_progress", "unknown_state"]) {
+    const told = world.told.map((one) => (one.item === "pay-approve" ? { ...one, end } : one));
+    const stored = {
+      ...changed({ attempt: null, report: null, receipt: null, state: "approved" }),
+      acks: [],
+    };
+    expect(await found({ told, effects: [], ...stored })).toEqual(
+      expect.arrayContaining([expect.stringMatching(/^uncertain: a caller was told that pay-approve/)]),
+    );
+  }
 });
 
 test("an action without an end, a wrong end, and a process that ended by itself are found", async () => {

@@ -199,6 +199,13 @@ function uncertain(world: World, runs: Map<string, Run>): string[] {
   for (const { item, end } of world.told) {
     if ((end === "ran" || end === "tool_failed") && !ran.has(item))
       found.push(`uncertain: a caller was told that ${item} ran, and it did not`);
+    const requests = world.stored.filter((one) => one.item === item);
+    const completed = requests.some(({ report }) => report !== null);
+    const started = requests.some(({ attempt }) => attempt !== null);
+    if (end === "already_executed" && !completed)
+      found.push(`uncertain: a caller was told that ${item} has run, and nobody reported that`);
+    if ((end === "in_progress" || end === "unknown_state") && !started && requests.length > 0)
+      found.push(`uncertain: a caller was told that ${item} was started, and nobody consumed it`);
   }
   return found;
 }
@@ -233,7 +240,8 @@ function endsOf({ answer, fails }: Item, clock: boolean): string[] {
   const ran = fails ? "tool_failed" : "ran";
   switch (answer) {
     case null:
-      return [ran];
+      // Allowed by policy: it ran, and may be unrecorded where the disk failed meanwhile.
+      return [ran, "unknown_state"];
     case "reject":
       return ["rejected", ...expired];
     case "ignore":

@@ -1,6 +1,6 @@
 /** Small file systems of a run's own (Linux, as root), which can be full, grow, and become read-only. */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 const mounted = new Set<string>();
@@ -36,6 +36,16 @@ export function changeDisk(directory: string, how: { room: number } | "ro" | "rw
   const option = typeof how === "string" ? how : `size=${how.room}k`;
   const why = run("mount", "-o", `remount,${option}`, directory);
   if (why !== null) throw new Error(`mount -o remount,${option}: ${why}`);
+}
+
+/** Takes the right to write from files and directories, or gives it back: for users other than root. */
+export function changeRights(directory: string, how: "ro" | "rw"): void {
+  const entries = readdirSync(directory, { withFileTypes: true, recursive: true });
+  for (const entry of entries) {
+    const [whole, file] = how === "ro" ? [0o500, 0o400] : [0o700, 0o600];
+    chmodSync(join(entry.parentPath, entry.name), entry.isDirectory() ? whole : file);
+  }
+  chmodSync(directory, how === "ro" ? 0o500 : 0o700);
 }
 
 export function unmountDisk(directory: string): void {

@@ -29,13 +29,11 @@ export const faults = [
 ] as const;
 export type Fault = (typeof faults)[number];
 
-/** Faults that need a small file system of their own. */
-export const needsMount: ReadonlySet<Fault> = new Set([
-  "disk-full-agent",
-  "disk-full-relay",
-  "read-only-agent",
-  "read-only-relay",
-]);
+/** Whether a fault can be made here: a full disk has to be mounted, and nothing but a mount keeps root from writing. */
+export function isPossible({ disk }: Plan, mounts: boolean): boolean {
+  if (mounts || disk === null || disk.how === "limit" || disk.how === "vanish") return true;
+  return disk.how === "read-only" && process.getuid?.() !== 0;
+}
 
 export const roles = ["relay", "agent", "device"] as const;
 export type Role = (typeof roles)[number];

@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, write
 import { join } from "node:path";
 import type { Program } from "./bundle.ts";
 import { problemsOf, unknownsOf } from "./checker.ts";
-import { changeDisk, mountDisk, unmountDisk } from "./disk.ts";
+import { changeDisk, changeRights, mountDisk, unmountDisk } from "./disk.ts";
 import type { Installation } from "./installation.ts";
 import { type Plan, type Role, roles } from "./plan.ts";
 import { type Exit, hostProcess, type Process, startProcess } from "./process.ts";
@@ -17,6 +17,8 @@ import { readWorld, type World } from "./world.ts";
 export interface Grounds {
   readonly program: Program;
   readonly installation: Installation;
+  /** Whether file systems can be mounted here. */
+  readonly mounts: boolean;
   /** Runs lie below it. */
   readonly directory: string;
 }
@@ -65,8 +67,8 @@ export async function leave(
   rmSync(directory, { recursive: true, force: true });
   for (const name of ["relay", "agent", "journal", "clock"])
     mkdirSync(join(directory, name), { recursive: true });
-  const mounted = plan.disk && (plan.disk.how === "full" || plan.disk.how === "read-only");
-  const disk = mounted ? join(directory, plan.disk.role) : null;
+  const mounted = plan.disk?.how === "full" || (plan.disk?.how === "read-only" && grounds.mounts);
+  const disk = plan.disk && mounted ? join(directory, plan.disk.role) : null;
   if (disk !== null) mountDisk(disk, plenty);
   try {
     const connection = await grounds.installation.copy(directory, `http://127.0.0.1:${port}`);
@@ -152,7 +154,8 @@ async function play(plan: Plan, stage: Stage): Promise<{ exits: readonly Exit[];
     if (disk?.role !== role) return;
     const own = join(directory, role);
     if (disk.how === "full") changeDisk(own, { room: life === 0 ? sizeOf(own) + disk.room : plenty });
-    if (disk.how === "read-only" && life > 0) changeDisk(own, life === 1 ? "ro" : "rw");
+    const change = stage.mounts ? changeDisk : changeRights;
+    if (disk.how === "read-only" && life > 0) change(own, life === 1 ? "ro" : "rw");
   }
 
   /** Starts a process again and again until it ends by itself; `begun` is told when the first one has begun. */

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { bundle } from "./bundle.ts";
 import { whyNoMounts } from "./disk.ts";
 import { install } from "./installation.ts";
-import { needsMount, type Plan } from "./plan.ts";
+import { isPossible, type Plan } from "./plan.ts";
 import { type Grounds, placeOf, type Result, run } from "./run.ts";
 
 export interface Summary {
@@ -41,10 +41,11 @@ export async function crash(options: {
   const directory = mkdtempSync(join(tmpdir(), "guard-crash-"));
   const why = whyNoMounts(directory);
   if (why !== null)
-    say(`crash: full and read-only disks are left out, since none can be mounted here (${why})`);
+    say(`crash: faults that need a mounted disk are left out: none can be mounted here (${why})`);
   const grounds: Grounds = {
     program: await bundle(join(directory, "program")),
     installation: await install(join(directory, "installation")),
+    mounts: why === null,
     directory,
   };
   const sum = { runs: 0, problems: 0, effects: 0, unknowns: 0, killed: 0, helped: 0, refused: 0 };
@@ -61,7 +62,7 @@ export async function crash(options: {
 
   async function one(plan: Plan): Promise<void> {
     const { seed, fault } = plan;
-    if (why !== null && needsMount.has(fault)) return count(counts.skipped, fault);
+    if (!isPossible(plan, grounds.mounts)) return count(counts.skipped, fault);
     const result = await run(grounds, plan, nextPort()).catch((error: unknown) => failed(plan, error));
     sum.runs++;
     count(counts.faults, fault);

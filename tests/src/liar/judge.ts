@@ -73,7 +73,8 @@ export async function judge(plan: Plan, record: Played, roster: Roster): Promise
     const distinct = new Set(people.map(({ identity }) => identity)).size;
     if (distinct < (quorum ?? Number.POSITIVE_INFINITY))
       wrong.push(`${what} ran with ${distinct} of ${quorum} approvals`);
-    if (!headerOf(run.request, ({ useBy }) => run.at <= useBy)) wrong.push(`${what} ran after useBy`);
+    if (!headerOf(run.request, (own) => own.requestDigest === paper && run.at <= own.useBy))
+      wrong.push(`${what} ran after useBy`);
   }
 
   for (const { opened, at, identity } of record.shown) {

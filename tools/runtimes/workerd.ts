@@ -43,7 +43,7 @@ async function bundle(input: string, file: string): Promise<void> {
   await made.write({ file, format: "esm", codeSplitting: false });
 }
 
-export interface Worker {
+interface Worker {
   readonly url: string;
   stop(): Promise<void>;
 }
@@ -55,7 +55,7 @@ async function serve(
   module: string,
   flags: readonly string[],
 ): Promise<Worker> {
-  const config = join(directory, `${module}.capnp`);
+  const config = join(directory, `${[module, ...flags].join("-")}.capnp`);
   writeFileSync(
     config,
     `using Workerd = import "/workerd/workerd.capnp";
@@ -115,19 +115,18 @@ export async function tryWorkerd(directory: string, say: (line: string) => void)
   const workerd = join(directory, "node_modules/workerd/bin/workerd");
   await bundle(join(import.meta.dirname, "worker-tests.ts"), join(directory, "tests.js"));
   await bundle(join(root, "tests/src/processes/worker.ts"), join(directory, "session.js"));
-  for (const flags of [[], ["nodejs_compat"]]) {
-    const name = flags.length === 0 ? "workerd" : `workerd with ${flags.join()}`;
-    const tests = await serve(workerd, directory, "tests.js", flags);
-    try {
-      say(`${name}, KEM noble, ${await runTests(tests.url)}`);
-    } finally {
-      await tests.stop();
-    }
-    const application = await serve(workerd, directory, "session.js", flags);
-    try {
-      say(`${name}, KEM noble, ${await edgeSession(application.url)}`);
-    } finally {
-      await application.stop();
-    }
-  }
+  const modes: readonly (readonly string[])[] = [[], ["nodejs_compat"]];
+  await Promise.all(
+    modes.map(async (flags) => {
+      const name = ["workerd", ...flags].join(" with ");
+      for (const [module, use] of [["tests.js", runTests] as const, ["session.js", edgeSession] as const]) {
+        const worker = await serve(workerd, directory, module, flags);
+        try {
+          say(`${name}, KEM noble, ${await use(worker.url)}`);
+        } finally {
+          await worker.stop();
+        }
+      }
+    }),
+  );
 }

@@ -226,6 +226,19 @@ describe("deciding", () => {
     await expect(unlucky.decide(opened, { decision: "reject" })).rejects.toThrow(/another decision/);
   });
 
+  test("clock-rollback: a decision that was refused for a wrong clock is signed again once the clock is set", async () => {
+    const store = memoryDeviceStore();
+    const { profile } = await p.device(bob, { store });
+    let ahead = 600_000;
+    const fast = await openDevice({ profile, store, fetch: p.fetch, now: () => p.now() + ahead });
+    const opened = await fast.open(await fast.get((await p.ask({ lifetime: 3_600_000 })).request));
+    const decision = { decision: "approve" } as const;
+    await expect(fast.decide(opened, decision)).rejects.toMatchObject({ code: "clock_skew" });
+    ahead = 0;
+    await expect(fast.decide(opened, { decision: "reject" })).rejects.toThrow(/another decision/);
+    expect(await fast.decide(opened, decision)).toMatchObject({ state: "approved" });
+  });
+
   test("one-person-quorum: with two needed, the second person sees the first one's answer", async () => {
     const other = await p.device(bob);
     const asked = await p.ask({ terms: { quorum: 2 } });

@@ -67,7 +67,7 @@ export interface Device {
   /** @throws VerificationError where something about the request is not as its agent signed it. */
   open(view: RequestView): Promise<OpenedRequest>;
   /**
-   * Signs and posts. Repeating the same decision posts the same bytes.
+   * Signs and posts. Repeating the same decision posts the same bytes, unless the relay refused their time.
    * @throws ExpiredError (too late), ValidationError (an edit that is not allowed), ConfigurationError
    *   (another decision was made here before, or the request was not opened by this device)
    */
@@ -105,7 +105,8 @@ export async function openDevice(options: OpenDeviceOptions): Promise<Device> {
   }
 
   const papers = new WeakMap<OpenedRequest, Opened & { readonly clock: () => number }>();
-  const given = new Map<string, { readonly choice: string; readonly answer: Promise<Answer> }>();
+  /** What was decided, and its signed answer; null where the relay refused that for its time. */
+  const given = new Map<string, { readonly choice: string; readonly answer: Promise<Answer> | null }>();
 
   async function get(request: string): Promise<RequestView> {
     const path = `/v1/requests/${encodeURIComponent(request)}`;
@@ -186,13 +187,14 @@ export async function openDevice(options: OpenDeviceOptions): Promise<Device> {
       reason: decision.reason ?? null,
       edit: decision.args === undefined ? null : { args: decision.args },
     });
-    let made = given.get(request);
+    const made = given.get(request);
+    let answer = made?.answer ?? null;
     if (made && made.choice !== choice) {
       throw new ConfigurationError("This request was answered here already, with another decision.", {
         request,
       });
     }
-    if (!made) {
+    if (!answer) {
       requireClock(paper.header.createdAt, now());
       if (paper.clock() >= paper.header.expiresAt) {
         throw new ExpiredError("Too late: the request has expired. Nothing was signed.", { request });
@@ -207,11 +209,18 @@ export async function openDevice(options: OpenDeviceOptions): Promise<Device> {
       }
       if ((decision.reason?.length ?? 0) > 4000)
         throw new ValidationError("A reason has at most 4000 characters.");
-      made = { choice, answer: sign(paper, decision) };
-      given.set(request, made);
-      made.answer.catch(() => given.delete(request));
+      answer = sign(paper, decision);
+      given.set(request, { choice, answer });
+      answer.catch(() => given.delete(request));
     }
-    return post(request, await made.answer);
+    try {
+      return await post(request, await answer);
+    } catch (error) {
+      // Nothing was taken. Once the clocks are set, the same decision is signed again, with its right time.
+      if (isGuardError(error) && error.relayCode === "clock_skew")
+        given.set(request, { choice, answer: null });
+      throw error;
+    }
   }
 
   async function post(request: string, body: Answer): Promise<RequestView> {

@@ -9,27 +9,14 @@
  * - `chain`: evidence that does not verify
  * - `end`: something did not come to its end, or came to a wrong one
  */
-import {
-  canonicalJson,
-  type EventEnvelope,
-  parseCheckpoint,
-  type RequestState,
-  readLine,
-  verifyChain,
-} from "@guard/core";
+import { canonicalJson, type RequestState } from "@guard/core";
 import type { Effect } from "./journal.ts";
 import type { Item } from "./plan.ts";
 import { contentOf } from "./points.ts";
 import type { Exit } from "./process.ts";
+import { type Recorded, recorded } from "./recorded.ts";
 import { cannotGoOn } from "./roles/orders.ts";
 import type { Stored, World } from "./world.ts";
-
-/** What is recorded about one run of a tool. */
-interface Run {
-  readonly file: string;
-  readonly allowed: EventEnvelope | null;
-  finished: boolean;
-}
 
 const terminal: ReadonlySet<RequestState> = new Set([
   "rejected",
@@ -58,51 +45,6 @@ export async function problemsOf(world: World): Promise<string[]> {
 export async function unknownsOf(world: World): Promise<number> {
   const { runs } = await recorded(world);
   return [...runs.values()].filter(({ finished }) => !finished).length;
-}
-
-const parsed = new WeakMap<World, Promise<{ runs: Map<string, Run>; problems: string[] }>>();
-
-function recorded(world: World) {
-  const known = parsed.get(world) ?? readRuns(world);
-  parsed.set(world, known);
-  return known;
-}
-
-/** Verifies every chain, and reads from them what ran. */
-async function readRuns(world: World): Promise<{ runs: Map<string, Run>; problems: string[] }> {
-  const runs = new Map<string, Run>();
-  const problems: string[] = [];
-  for (const { file, lines, checkpoint } of world.chains) {
-    // A process that died before its first line was whole leaves an empty file.
-    if (lines.length === 0 && checkpoint === null) continue;
-    const kept = checkpoint === null ? null : parseCheckpoint(checkpoint);
-    const report = await verifyChain(lines, { roster: world.roster, checkpoint: kept });
-    problems.push(...report.problems.map((why) => `chain: ${file}: ${why}`));
-    const here = new Map<string, Run>();
-    const allowed = new Map<string, EventEnvelope>();
-    for (const event of lines.map(readLine)) {
-      const { call, execution_id: execution } = event.payload as { call: string; execution_id: string };
-      if (event.event_type === "TOOL_CALL_ALLOWED") allowed.set(call, event);
-      if (event.event_type === "TOOL_CALL_EXECUTED") {
-        if (runs.has(execution))
-          problems.push(`double-execution: ${execution} was started twice, in ${file}`);
-        const run = { file, allowed: allowed.get(call) ?? null, finished: false };
-        runs.set(execution, run);
-        here.set(execution, run);
-      }
-      const run = here.get(execution);
-      if (event.event_type === "TOOL_RESULT" && run) run.finished = true;
-    }
-    const unfinished = [...here.values()].filter(({ finished }) => !finished).length;
-    if (report.calls.unknown !== unfinished)
-      problems.push(
-        `uncertain: ${file}: ${unfinished} runs have no result, the verifier says ${report.calls.unknown}`,
-      );
-    for (const { request, executed, by } of report.requests)
-      if (executed && by.length === 0)
-        problems.push(`act-without-log: nobody's statements are for ${request}`);
-  }
-  return { runs, problems };
 }
 
 function lost({ acks, stored }: World): string[] {
@@ -149,7 +91,7 @@ function doubled({ plan, effects, again, stored }: World): string[] {
   return found;
 }
 
-function unrecorded({ effects, stored }: World, runs: Map<string, Run>): string[] {
+function unrecorded({ effects, stored }: World, runs: Recorded["runs"]): string[] {
   const receipts = new Map(stored.map(({ request, receipt }) => [request, receipt]));
   return effects.flatMap(({ executionId, request, item }) => {
     const run = runs.get(executionId);
@@ -171,7 +113,7 @@ function notApproved({ plan, effects }: World): string[] {
     .map(({ item, amount }) => `not-approved: ${item} ran with ${amount}, not ${items.get(item)?.wanted}`);
 }
 
-function uncertain(world: World, runs: Map<string, Run>): string[] {
+function uncertain(world: World, runs: Recorded["runs"]): string[] {
   const found: string[] = [];
   const reported = new Map<string, Stored>();
   for (const one of world.stored) {

@@ -38,8 +38,7 @@ function run(command: string, args: readonly string[]): Run {
       stdio: ["ignore", out, "pipe"],
       timeout: 300_000,
     });
-    if (error) throw new Error(`"${command}" cannot be run: ${error.message}`);
-    return { code: status, out: readFileSync(file, "utf8"), err: stderr };
+    return { code: status, out: readFileSync(file, "utf8"), err: error?.message ?? stderr };
   } finally {
     closeSync(out);
   }
@@ -53,7 +52,7 @@ function must(holds: boolean, problem: string): asserts holds {
 function virtualEnvironment(directory: string): string {
   const make = () => run("python3", ["-m", "venv", directory]);
   let made = make();
-  const lacking = /ensurepip|No module named venv/.test(made.out + made.err);
+  const lacking = /ensurepip|No module named venv|python3 ENOENT/.test(made.out + made.err);
   if (made.code !== 0 && lacking && process.env.CI && process.getuid?.() === 0) {
     const install = () => run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", "python3-venv"]);
     if (install().code !== 0) {

@@ -115,7 +115,12 @@ export function watchedEvidence(store: EvidenceStore, points: Points): EvidenceS
       unflushed = [];
       for (const { type } of lines) {
         points.reach(`${type} flushing`);
-        if (points.dies(`${type} torn`)) tear(store.place, fresh < lines.length ? [] : lines);
+        if (points.dies(`${type} torn`))
+          tear(
+            store.place,
+            lines.map(({ line }) => line),
+            fresh,
+          );
       }
       await store.flush();
       for (const { type } of lines) points.reach(`${type} flushed`);
@@ -125,9 +130,14 @@ export function watchedEvidence(store: EvidenceStore, points: Points): EvidenceS
   };
 }
 
-/** What a machine leaves that stops while it writes: a part of the lines that nobody was told are durable. */
-function tear(file: string, lines: readonly { line: string }[]): never {
-  const text = lines.map(({ line }) => `${line}\n`).join("");
-  appendFileSync(file, text.slice(0, Math.floor(text.length / 2)));
+/**
+ * What a machine leaves that stops while it writes: a part of the lines that nobody was told are durable. The last
+ * `fresh` ones are not being written yet; those before them have to be there, or nothing is torn.
+ */
+function tear(file: string, lines: readonly string[], fresh: number): never {
+  const before = lines.at(-fresh - 1);
+  const text = lines.slice(lines.length - fresh).join("\n");
+  if (before === undefined || readFileSync(file, "utf8").endsWith(`${before}\n`))
+    appendFileSync(file, text.slice(0, Math.floor(text.length / 2)));
   return die();
 }

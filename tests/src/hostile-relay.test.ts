@@ -290,6 +290,34 @@ test("roster-fork: another entry in place of a known one stops the agent for goo
   expect(ran).toHaveLength(1);
 });
 
+test("roster-fork: an entry that nobody signed, in place of a known one, stops a call and not the agent", async () => {
+  let garbling = false;
+  const { approver, bench, ran, run } = await lied(async ({ path, honest }) =>
+    path.startsWith("/v1/roster") && garbling
+      ? changed(honest, (page) => {
+          const [first, ...rest] = page.entries as { body: string }[];
+          return { ...page, entries: [{ ...first, body: `${first?.body.slice(0, -1)} }` }, ...rest] };
+        })
+      : undefined,
+  );
+  approver.expect("refund").approve();
+  await run(refund, "before");
+  garbling = true;
+  await bench.owner.append({ kind: "renew" });
+  await bench.devices.get("alice@example.com")?.list();
+  const held = approver.expect("refund").hold();
+  const running = run(refund, "during");
+  running.catch(() => {});
+  const { request } = await held.arrived;
+  await bench.devices.get("alice@example.com")?.get(request);
+  await held.approve();
+  await expect(running).rejects.toMatchObject({ code: "verification_failed" });
+  garbling = false;
+  approver.expect("refund").approve();
+  await run(refund, "after");
+  expect(ran).toHaveLength(2);
+});
+
 const busy = { error: { code: "unavailable", message: "not now" } };
 const stalling: Record<string, () => Promise<Response>> = {
   "asks to be left alone for years": async () =>

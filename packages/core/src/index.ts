@@ -104,7 +104,7 @@ export type {
 export { createPolicy, type Decision, type Policy } from "./policy/policy.ts";
 export type { Comparison, Condition, Operators, Rule } from "./policy/rules.ts";
 export * from "./relay/api.ts";
-export { type Backoff, newBackoff, pauseFor } from "./relay/backoff.ts";
+export { type Backoff, newBackoff, pauseFor, retryAfterIn } from "./relay/backoff.ts";
 export { followChanges } from "./relay/changes.ts";
 export { createRelayClient, type RelayClient, type RelayClientOptions } from "./relay/client.ts";
 export { type Connection, checkRelayUrl, formatConnection, parseConnection } from "./relay/connection.ts";

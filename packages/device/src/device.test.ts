@@ -283,6 +283,51 @@ describe("following", () => {
     stop.abort();
   });
 
+  test("fail-open-outage: a request that could not be read comes when it can be", async () => {
+    let failing = 0;
+    const problems: unknown[] = [];
+    const flaky: typeof fetch = async (input, init) => {
+      const request = new Request(input, init);
+      if (failing > 0 && /\/v1\/requests\/[\w-]+$/.test(request.url)) {
+        failing--;
+        throw new TypeError("fetch failed");
+      }
+      return p.fetch(request);
+    };
+    const onProblem = (error: unknown) => void problems.push(error);
+    const shaky = await p.device(bob, { store: memoryDeviceStore(), fetch: flaky, onProblem });
+    const stop = new AbortController();
+    const views = shaky.requests({ signal: stop.signal });
+    failing = 3;
+    const asked = await p.ask();
+    expect((await views.next()).value).toMatchObject({ request: asked.request });
+    expect(problems).toHaveLength(1);
+    stop.abort();
+  });
+
+  test("roster-fork: a head that the relay announces is signed by nobody, and stops no device", async () => {
+    const lying: typeof fetch = async (input, init) => {
+      const request = new Request(input, init);
+      const honest = await p.fetch(request);
+      if (!request.url.endsWith("/stream") || honest.body === null) return honest;
+      const lies = [1, 10_000].map((seq) => JSON.stringify({ seq, hash: "A".repeat(43) }));
+      const events = lies.map((data) => `event: roster\ndata: ${data}\n\n`).join("");
+      const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>({
+        start: (controller) => controller.enqueue(new TextEncoder().encode(events)),
+      });
+      void honest.body.pipeTo(writable).catch(() => {});
+      return new Response(readable, { headers: honest.headers });
+    };
+    const store = memoryDeviceStore();
+    const told = await p.device(bob, { store, fetch: lying });
+    const asked = await p.ask();
+    const stop = new AbortController();
+    const { value: view } = await told.requests({ signal: stop.signal }).next();
+    expect(view).toMatchObject({ request: asked.request });
+    await told.decide(await told.open(view as RequestView), { decision: "approve" });
+    stop.abort();
+  });
+
   test("revoked-device: a revoked device is told so", async () => {
     const { profile } = device;
     await p.append({ kind: "revoke", target: { kind: "device", id: profile.device }, reason: null });

@@ -16,11 +16,13 @@ import {
   followRoster,
   isGuardError,
   type Json,
+  newBackoff,
   type RequestView,
   type Roster,
   replyDigest,
   requestListSchema,
   requestViewSchema,
+  retryAfterIn,
   type Signer,
   type Statement,
   type StreamEvent,
@@ -115,21 +117,40 @@ export async function openDevice(options: OpenDeviceOptions): Promise<Device> {
 
   async function* requests({ signal }: { signal: AbortSignal }): AsyncGenerator<RequestView> {
     const open = new Map<string, number>();
-    for await (const change of deviceChanges({ client, signal, onProblem })) {
-      const ids = await changedIds(change, open);
-      for (const id of ids) {
-        const view = await get(id);
-        if (view.state === "pending") open.set(id, view.version);
-        else open.delete(id);
-        yield view;
+    const backoff = newBackoff();
+    while (!signal.aborted) {
+      let away = 0;
+      try {
+        for await (const change of deviceChanges({ client, signal, onProblem })) {
+          for (const id of await changedIds(change, open)) {
+            const view = await get(id);
+            if (view.state === "pending") open.set(id, view.version);
+            else open.delete(id);
+            yield view;
+          }
+        }
+      } catch (error) {
+        if (signal.aborted) return;
+        if (!isPassing(error)) throw error;
+        onProblem?.(error);
+        away = retryAfterIn(error);
       }
+      // From the beginning: what could not be read is listed again.
+      await backoff.pause(signal, away);
     }
+  }
+
+  /** An outage, or one bad answer of the relay; a roster that forked is neither, and neither is a refused token. */
+  function isPassing(error: unknown): boolean {
+    if (isGuardError(error, "verification_failed")) return follower.current() !== null;
+    return isGuardError(error, "unavailable") || isGuardError(error, "rate_limited");
   }
 
   async function changedIds(change: StreamEvent, open: Map<string, number>): Promise<readonly string[]> {
     switch (change.event) {
       case "roster":
-        await follower.reach({ seq: change.seq, hash: change.hash });
+        // The stream's word is signed by nobody: it says that there may be something to read.
+        if (change.seq > follower.current().head.seq) await follower.sync();
         return [];
       case "request":
         return [change.request];

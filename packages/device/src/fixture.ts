@@ -130,14 +130,14 @@ export async function party() {
 
   async function device(
     identity: string,
-    options: { store?: DeviceStore; fetch?: Fetch } = {},
+    options: { store?: DeviceStore; fetch?: Fetch; onProblem?: (error: unknown) => void } = {},
   ): Promise<Device> {
-    const { store = memoryDeviceStore() } = options;
+    const { store = memoryDeviceStore(), ...rest } = options;
     const invitation = await invite(identity);
     const enrolling = await enrol({ invitation, name: "test", origin: "terminal", store, fetch, now });
     await confirm(invitation);
     const profile = await enrolling.waitUntilEnrolled({ interval: 1 });
-    return openDevice({ profile, store, fetch: options.fetch ?? fetch, now });
+    return openDevice({ profile, store, fetch, now, ...rest });
   }
 
   /** Makes a request as the agent does; `post` sends it. */

@@ -66,6 +66,24 @@ export function followRoster(options: {
     return entry !== undefined && idOf(entry) === head.hash;
   }
 
+  /** Another last entry: a fork where somebody signed it, and one bad answer of the relay where nobody did. */
+  async function other(known: Roster, entry: Signed): Promise<never> {
+    const { seq } = known.head;
+    try {
+      const fork = await appendEntry(seq === 0 ? null : known.at(seq - 1), entry);
+      if (fork.app !== app) throw new VerificationError("It begins another app's roster.");
+    } catch (cause) {
+      if (!isGuardError(cause, "verification_failed")) throw cause;
+      throw new VerificationError(
+        `The relay gave a roster entry ${seq} that is none: ${cause.message} It is kept out.`,
+        {
+          cause,
+        },
+      );
+    }
+    return stop(`entry ${seq} is not the one that was there before`);
+  }
+
   async function fetchNew(wanted: readonly string[], signal?: AbortSignal): Promise<Roster> {
     if (stopped) throw stopped;
     const before = roster;
@@ -81,8 +99,7 @@ export function followRoster(options: {
       if (roster) {
         const again = entries[0];
         // Fewer entries than we have already is an old relay, not a fork: we keep what we know (stale-roster).
-        if (again && idOf(again) !== roster.head.hash)
-          stop(`entry ${from} is not the one that was there before`);
+        if (again && idOf(again) !== roster.head.hash) await other(roster, again);
         entries = entries.slice(1);
       }
       for (const entry of entries) {

@@ -63,11 +63,11 @@ export function faultOf(fault: Fault, random: Random): Faulty {
     case "clock":
       return { ...none, ...clocks(random, sometime) };
     case "disk-full-agent":
-      return { ...none, disk: diskOf("agent", "full", random.between(12, 120), random) };
+      return { ...none, disk: diskOf("agent", "full", random.between(8, 56), random) };
     case "disk-full-relay":
       return { ...none, disk: diskOf("relay", "full", random.between(8, 200), random) };
     case "file-limit-agent":
-      return { ...none, disk: diskOf("agent", "limit", random.between(6, 60), random) };
+      return { ...none, disk: diskOf("agent", "limit", random.between(4, 40), random) };
     case "file-limit-relay":
       return { ...none, disk: diskOf("relay", "limit", random.between(16, 160), random) };
     case "read-only-agent":

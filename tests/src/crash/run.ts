@@ -2,7 +2,16 @@
  * One run: starts the processes of a plan, lets its fault happen, starts again what died, and ends when every agent
  * has ended its story. What it left is then read and judged.
  */
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import type { Program } from "./bundle.ts";
 import { problemsOf, unknownsOf } from "./checker.ts";
@@ -75,7 +84,11 @@ export async function leave(
     const { exits, hung } = await play(plan, { ...grounds, directory, connection, port });
     return { world: await readWorld(plan, directory, grounds.installation, exits), hung };
   } finally {
-    if (disk !== null) unmountDisk(disk);
+    if (disk !== null) {
+      // What was on it stays with the run.
+      cpSync(disk, `${disk}.kept`, { recursive: true });
+      unmountDisk(disk);
+    }
   }
 }
 

@@ -350,6 +350,8 @@ describe("evidence and operations", () => {
       code: "unavailable",
     });
     expect(ran).toBe(false);
+    // Whoever closes hears of it too: what ended in the background could tell nobody.
+    await expect(guard.close()).rejects.toMatchObject({ code: "unavailable" });
   });
 
   test("secret-leak: canaries in arguments and keys appear in no log, error or line of evidence", async () => {

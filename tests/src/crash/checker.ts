@@ -129,10 +129,8 @@ function uncertain(world: World, runs: Recorded["runs"]): string[] {
     const one = request === null ? null : reported.get(request);
     if (one && one.attempt === null) found.push(`uncertain: ${item} ran, and its request is ${one.state}`);
   }
-  // Whoever ended well has recorded everything, unless the disk failed under the last events: closing a guard after
-  // its evidence failed does not say so, and what is missing shows as unknown.
-  const ended = world.plan.disk === null ? world.exits.filter(({ code }) => code === 0) : [];
-  const well = new Set(ended.map(({ name }) => name));
+  // Whoever ended well has recorded everything.
+  const well = new Set(world.exits.filter(({ code }) => code === 0).map(({ name }) => name));
   for (const { item, executionId, by } of world.effects)
     if (well.has(by) && runs.get(executionId)?.finished === false)
       found.push(`uncertain: ${item} ran to its end in ${by}, and no evidence says so`);

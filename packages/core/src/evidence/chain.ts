@@ -45,7 +45,10 @@ export interface Chain {
   consumed(request: string): boolean;
   /** The last event's sequence number, and its hash in 64 hex digits. */
   head(): { readonly seq: number; readonly hash: string };
-  /** Signs and flushes what is there, and gives the store up. Nothing can be appended afterwards. */
+  /**
+   * Signs and flushes what is there, and gives the store up. Nothing can be appended afterwards.
+   * @throws UnavailableError where something could not be recorded, also earlier; the store is given up all the same.
+   */
   close(): Promise<void>;
 }
 
@@ -168,12 +171,15 @@ async function begin({ store, app, agent, signer, now = Date.now, roster }: Chai
   }
 
   async function end(): Promise<void> {
+    const broken = failure;
     try {
-      if (failure === undefined) await checkpoint();
+      if (broken === undefined) await checkpoint();
     } finally {
       failure ??= new Error("The chain is closed.");
       await store.close();
     }
+    // What ended in the background has told nobody yet that its events are not there.
+    if (broken !== undefined) throw unavailable(broken);
   }
 
   if (head === null) await checkpoint();

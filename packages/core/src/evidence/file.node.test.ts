@@ -210,7 +210,7 @@ test("act-without-log: after a failed flush nothing is taken any more", async ()
   expect(() => note(chain, "later")).toThrow(expect.objectContaining({ code: "unavailable" }));
   await expect(chain.flush()).rejects.toMatchObject({ code: "unavailable" });
   await expect(chain.checkpoint()).rejects.toMatchObject({ code: "unavailable" });
-  await chain.close();
+  await expect(chain.close()).rejects.toMatchObject({ code: "unavailable", cause });
 });
 
 test("act-without-log: a file that cannot be written", async () => {

@@ -51,7 +51,10 @@ export interface Guard extends AsyncDisposable {
   cancel(request: string): Promise<void>;
   /** Resolves once connection, roster and evidence are usable; fails early where they are not. */
   ready(): Promise<void>;
-  /** Ends waiting, lets running tools end, makes the evidence durable and signs its head. Not to be awaited inside a tool. */
+  /**
+   * Ends waiting, lets running tools end, makes the evidence durable and signs its head. Not to be awaited inside a tool.
+   * @throws UnavailableError where some evidence could not be recorded, also earlier; the guard is closed all the same.
+   */
   close(): Promise<void>;
 }
 

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { hexDigestOf } from "../crypto/hash.ts";
 import { ed25519Signer } from "../crypto/signature.ts";
+import type { Signed } from "../crypto/signed.ts";
 import { openChain } from "./chain.ts";
 import { parseCheckpoint } from "./checkpoint.ts";
 import { lineOf, readLine } from "./envelope.ts";
@@ -101,6 +102,22 @@ describe("chain-tamper", () => {
   test("chain-tamper: truncate: the outside checkpoint names the first missing event", async () => {
     const report = await verify(good.slice(0, 12));
     expect(report.firstBad).toMatchObject({ seq: 12, line: 13 });
+  });
+
+  test("a checkpoint from elsewhere that is no signed object gives no verdict, with a roster and without", async () => {
+    const { body, signature } = newest();
+    const malformed = [
+      { body, signature: [] },
+      { body, signature: "x".repeat(101) },
+      { body, signature, seq: 1 },
+      { body: { signature }, signature },
+    ];
+    for (const wrapper of malformed) {
+      for (const roster of [null, at.roster]) {
+        const checkpoint = wrapper as unknown as Signed;
+        await expect(verifyChain(good, { roster, checkpoint })).rejects.toThrow(/cannot be read/);
+      }
+    }
   });
 
   test("chain-tamper: re-sign with another key", async () => {

@@ -4,7 +4,8 @@
  *
  * Streams: memory grows with the number of calls, not with their size.
  */
-import { type Signed, verifySigned } from "../crypto/signed.ts";
+import * as z from "zod/mini";
+import { type Signed, signedSchema, verifySigned } from "../crypto/signed.ts";
 import { isGuardError, VerificationError } from "../errors.ts";
 import type { Roster } from "../roster/roster.ts";
 import { type CallCounts, followCalls, type RequestReport, reasonOf } from "./calls.ts";
@@ -180,9 +181,12 @@ function refuse(why: string): never {
   throw new VerificationError(why);
 }
 
+/** The wrapper comes from a file that anybody wrote, whatever its type says here: its shape is checked first. */
 function readOutside(signed: Signed): Checkpoint {
   try {
-    return readCheckpoint(signed);
+    const parsed = z.safeParse(signedSchema, signed);
+    if (!parsed.success) throw new VerificationError("It is not a signed object.", { cause: parsed.error });
+    return readCheckpoint(parsed.data);
   } catch (cause) {
     if (!isGuardError(cause, "verification_failed")) throw cause;
     throw new VerificationError("The newest known checkpoint cannot be read. Pass another one, or none.", {

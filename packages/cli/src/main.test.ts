@@ -1,7 +1,9 @@
+import { execFile } from "node:child_process";
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
-import { directory, guard, run, served } from "./process.fixture.ts";
+import { directory, guard, main, run, served } from "./process.fixture.ts";
 
 describe("using it wrongly", () => {
   test.each([
@@ -42,6 +44,44 @@ describe("using it wrongly", () => {
     expect(code).toBe(1);
     expect(err).toMatch(/https/);
   });
+});
+
+describe("guard verify", () => {
+  /** A chain of the protocol's vectors, and its roster, as files. */
+  async function evidence() {
+    const vectors = new URL("../../../vectors/guard-v1/evidence.json", import.meta.url);
+    const { app, rosters, cases } = JSON.parse(await readFile(vectors, "utf8")) as {
+      app: string;
+      rosters: { later: unknown };
+      cases: { name: string; lines: string[] }[];
+    };
+    const lines = cases.find(({ name }) => name === "approved")?.lines ?? [];
+    await writeFile(join(directory, "billing.jsonl"), `${lines.join("\n")}\n`);
+    await writeFile(join(directory, "roster.json"), JSON.stringify(rosters.later));
+    return { app, by: ["--root", app, "--roster", "roster.json"] };
+  }
+
+  test("a report of more than a pipe holds reaches a reader that takes its time, whole", async () => {
+    const { by } = await evidence();
+    const files = Array.from({ length: 400 }, () => "billing.jsonl");
+    const script = '{ "$@"; echo "$?" > code; } | { sleep 1; cat > report.json; }';
+    const args = [process.execPath, "--conditions=@guard/source", main, "verify", ...files, ...by, "--json"];
+    await promisify(execFile)("sh", ["-c", script, "sh", ...args], { cwd: directory });
+    const report = await readFile(join(directory, "report.json"), "utf8");
+    expect(report.length).toBeGreaterThan(256 * 1024);
+    expect((JSON.parse(report) as { files: unknown[] }).files).toHaveLength(400);
+    expect(await readFile(join(directory, "code"), "utf8")).toBe("0\n");
+  }, 30_000);
+
+  test("a reader that goes away is no error to tell of", async () => {
+    const { by } = await evidence();
+    const files = Array.from({ length: 400 }, () => "billing.jsonl");
+    const script = '{ "$@" 2> err; echo "$?" > code; } | head -c 10 > report.json';
+    const args = [process.execPath, "--conditions=@guard/source", main, "verify", ...files, ...by, "--json"];
+    await promisify(execFile)("sh", ["-c", script, "sh", ...args], { cwd: directory });
+    expect(await readFile(join(directory, "err"), "utf8")).toBe("");
+    expect(await readFile(join(directory, "code"), "utf8")).toBe("0\n");
+  }, 30_000);
 });
 
 describe("a whole life", () => {

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach } from "vitest";
 
-const main = new URL("./main.ts", import.meta.url).pathname;
+export const main = new URL("./main.ts", import.meta.url).pathname;
 export let directory: string;
 let children: ChildProcess[] = [];
 

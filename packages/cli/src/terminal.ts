@@ -16,6 +16,14 @@ export function remark(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
+/** Resolves once all that was printed was taken, or whoever read it is gone (EPIPE): nobody is left to tell. */
+export function taken(stream: NodeJS.WritableStream): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  stream.on("error", () => resolve());
+  stream.write("", () => resolve());
+  return promise;
+}
+
 export const interactive = (): boolean => process.stdin.isTTY === true && process.stdout.isTTY === true;
 
 /** @throws ConfigurationError without a terminal; `otherwise` says what to do then. */

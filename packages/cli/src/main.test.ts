@@ -1,9 +1,29 @@
 import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import {
+  appendEntry,
+  cryptoKeySigner,
+  ed25519Signer,
+  foundRoster,
+  memoryEvidence,
+  openChain,
+  type Signer,
+  signEntry,
+} from "@guard/core";
 import { describe, expect, test } from "vitest";
 import { directory, guard, main, run, served } from "./process.fixture.ts";
+
+/** A new root key, and its public half as people write it. */
+async function rootSigner(kind: "ed25519" | "p256"): Promise<[Signer, string]> {
+  const algorithm = { ed25519: { name: "Ed25519" }, p256: { name: "ECDSA", namedCurve: "P-256" } }[kind];
+  const pair = (await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"])) as CryptoKeyPair;
+  const raw = await crypto.subtle.exportKey("raw", pair.publicKey);
+  const publicKey = Buffer.from(raw).toString("base64url");
+  return [cryptoKeySigner({ kind, publicKey }, pair.privateKey), publicKey];
+}
 
 describe("using it wrongly", () => {
   test.each([
@@ -72,6 +92,33 @@ describe("guard verify", () => {
     expect((JSON.parse(report) as { files: unknown[] }).files).toHaveLength(400);
     expect(await readFile(join(directory, "code"), "utf8")).toBe("0\n");
   }, 30_000);
+
+  test.each(["ed25519", "p256"] as const)(
+    "--root is the app, or its first root key: %s",
+    async (kind) => {
+      const [root, publicKey] = await rootSigner(kind);
+      const agent = await ed25519Signer(randomBytes(32));
+      const founded = await appendEntry(null, await foundRoster(root, Date.now()));
+      const encryptionKey = Buffer.alloc(1216).toString("base64url");
+      const change = { kind: "agent", agent: "billing", key: agent.key, encryptionKey } as const;
+      const entry = await signEntry(founded, change, { signer: root, by: "root", now: Date.now() });
+      const { app, head, entries } = await appendEntry(founded, entry);
+      const store = memoryEvidence();
+      await (await openChain({ store, app, agent: "billing", signer: agent, roster: () => head })).close();
+      await writeFile(join(directory, "billing.jsonl"), `${store.lines.join("\n")}\n`);
+      await writeFile(join(directory, "roster.json"), JSON.stringify(entries));
+      const verify = (pin: string) =>
+        run(["verify", "billing.jsonl", "--root", pin, "--roster", "roster.json"]);
+      expect(await verify(app)).toMatchObject({ code: 0, err: "" });
+      expect(await verify(publicKey)).toMatchObject({ code: 0, err: "" });
+      const [, another] = await rootSigner(kind);
+      expect(await verify(another)).toMatchObject({
+        code: 1,
+        err: expect.stringMatching(/not of that root/),
+      });
+    },
+    20_000,
+  );
 
   test("a reader that goes away is no error to tell of", async () => {
     const { by } = await evidence();

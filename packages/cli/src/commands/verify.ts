@@ -89,7 +89,9 @@ async function pinnedRoster(home: Home, { root, roster: file }: VerifyOptions): 
     );
   }
   const { app } = readEntry(first);
-  const pins = [root, /^[A-Za-z0-9_-]{43}$/.test(root) ? appOf({ kind: "ed25519", publicKey: root }) : null];
+  // The app id, or a root key of either kind: no other text makes this app.
+  const kinds = ["ed25519", "p256"] as const;
+  const pins = [root, ...kinds.map((kind) => appOf({ kind, publicKey: root }))];
   if (!pins.includes(app)) {
     throw new ConfigurationError("The roster is not of that root: another app's, or it was replaced.");
   }

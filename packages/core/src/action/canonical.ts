@@ -33,6 +33,18 @@ export function canonicalJson(value: unknown): string {
   return write(value, []);
 }
 
+/** How deep a value may be that is kept: what it stands in has to stay within {@link maxDepth}. */
+export const maxKeptDepth = maxDepth - 8;
+// Arguments are digested several times each, and nobody can change a frozen value.
+const kept = new WeakMap<object, string>();
+
+/** {@link canonicalJson} for a deeply frozen value of at most {@link maxKeptDepth} levels, which is written this once. */
+export function keepCanonical(frozen: Json): string {
+  const text = canonicalJson(frozen);
+  if (typeof frozen === "object" && frozen !== null) kept.set(frozen, text);
+  return text;
+}
+
 function write(value: unknown, trail: (string | number)[]): string {
   switch (typeof value) {
     case "string":
@@ -49,6 +61,8 @@ function write(value: unknown, trail: (string | number)[]): string {
       throw notJson(trail, `a value of type ${typeof value}`);
   }
   if (value === null) return "null";
+  const known = trail.length <= maxDepth - maxKeptDepth ? kept.get(value) : undefined;
+  if (known !== undefined) return known;
   if (trail.length >= maxDepth) throw notJson(trail, `nesting deeper than ${maxDepth}`);
   if (Array.isArray(value)) {
     let text = "[";

@@ -6,12 +6,12 @@
  * from what is shown and what runs alike; everything else that JSON cannot hold is refused with its path.
  */
 import { ValidationError } from "../errors.ts";
-import { canonicalJson, type Json, maxDepth, pathOf } from "./canonical.ts";
+import { type Json, keepCanonical, maxKeptDepth, pathOf } from "./canonical.ts";
 
 /** Largest canonical form of arguments, in UTF-16 code units: what a person can be asked to read, and then some. */
 export const maxSnapshotLength = 256 * 1024;
 /** Deepest nesting of arguments: papers, replies and events have to hold them and be canonical JSON themselves. */
-export const maxSnapshotDepth = maxDepth - 8;
+export const maxSnapshotDepth = maxKeptDepth;
 /** Most values in one snapshot. */
 const maxValues = 50_000;
 
@@ -23,7 +23,7 @@ const maxValues = 50_000;
 export function snapshot(value: unknown): Json {
   const copy = new Snapshotter().read(value);
   // Also refuses lone surrogates, and bounds what a person would have to read.
-  if (canonicalJson(copy).length > maxSnapshotLength) {
+  if (keepCanonical(copy).length > maxSnapshotLength) {
     throw new ValidationError(
       `The arguments are larger than ${maxSnapshotLength / 1024} KiB. Pass a reference to the data, not the data.`,
     );

@@ -63,10 +63,11 @@ export async function ask(
 ): Promise<Asked> {
   const { decision, mode } = options;
   const terms = termsOf(context, decision, prepared);
+  const keyId = context.keys.keyId(context.app, prepared.key);
   let devices = await recipients(context, terms);
   let previous = options.previous;
   for (let attempt = 0; attempt < 4; attempt++) {
-    const made = await post(context, prepared, { terms, devices, decision, mode, previous });
+    const made = await post(context, prepared, { keyId, terms, devices, decision, mode, previous });
     if (made === "another round") {
       previous = null; // Another process was faster: look at what it asked.
       continue;
@@ -77,7 +78,7 @@ export async function ask(
       continue;
     }
     const { paper, signed: own, view } = made;
-    const header = await ownHeader(context, prepared.keyId, view);
+    const header = await ownHeader(context, keyId, view);
     if (view.header.body === own.body) return { prepared, header, signed: own, paper, joined: false, view };
     const joined = await join(context, prepared, { header, terms, view, decision });
     if (joined) return joined;
@@ -108,6 +109,7 @@ async function recipients(context: Context, terms: Terms): Promise<readonly Devi
 }
 
 interface PostOptions {
+  readonly keyId: string;
   readonly terms: Terms;
   readonly devices: readonly DeviceRecord[];
   readonly decision: Ask;
@@ -122,7 +124,7 @@ async function post(
   options: PostOptions,
 ): Promise<{ paper: Paper; signed: Signed; view: RequestView } | "another round" | "another roster"> {
   const { app, agent, keys, client, chain, follower, policy } = context;
-  const { terms, decision, previous } = options;
+  const { keyId, terms, decision, previous } = options;
   const createdAt = context.now();
   const expiresAt = createdAt + decision.expiresIn;
   const paper: Paper = {
@@ -148,10 +150,10 @@ async function post(
     paper,
     app,
     agent,
-    keyId: prepared.keyId,
+    keyId,
     devices: options.devices,
   });
-  const request = keys.requestId(prepared.keyId, paper.round);
+  const request = keys.requestId(keyId, paper.round);
   chain.append({
     type: "APPROVAL_REQUESTED",
     session: prepared.session,

@@ -103,12 +103,26 @@ export function createGuard(options: GuardOptions = {}): Guard {
     }
   }
 
-  /** Signs the chain's head behind the caller's back; a chain that cannot be written stops the next call. */
+  let sealing = false;
+
+  /**
+   * Signs the chain's head behind the caller's back: once the caller has its result, and once for calls that end
+   * together. A chain that cannot be written stops the next call.
+   */
   function seal(c: Context): void {
-    const work = c.chain
-      .checkpoint()
-      .catch((error: unknown) => c.logger.error({ error: String(error) }, "evidence cannot be recorded"));
-    void tracked(work);
+    if (sealing) return;
+    sealing = true;
+    void tracked(
+      (async () => {
+        await new Promise((resolve) => setTimeout(resolve));
+        sealing = false;
+        try {
+          await c.chain.checkpoint();
+        } catch (error) {
+          c.logger.error({ error: String(error) }, "evidence cannot be recorded");
+        }
+      })(),
+    );
   }
 
   /** What `close` waits for, so that it is made to its end and recorded. */

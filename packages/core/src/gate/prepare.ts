@@ -27,7 +27,8 @@ export interface Prepared {
   readonly requester: string | null;
   readonly validate: ((args: Json) => Promise<unknown>) | null;
   readonly salt: string;
-  readonly keyId: string;
+  /** The idempotency key: the caller's, or the default one. It never leaves the agent. */
+  readonly key: string;
   readonly digest: string;
 }
 
@@ -89,7 +90,7 @@ export async function prepare(
     requester: input.requester == null ? null : normaliseIdentity(input.requester),
     validate: input.validate ?? null,
     salt,
-    keyId: keys.keyId(app, key),
+    key,
     digest: actionDigest(app, agent, action, salt),
   };
 }

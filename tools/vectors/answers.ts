@@ -150,6 +150,11 @@ export async function statements(w: World): Promise<VectorFile> {
     withSignature(Buffer.concat([der, Uint8Array.of(0)])),
     "webauthn",
   );
+  const misspelt = (part: keyof typeof assertion, text: string) =>
+    add(`webauthn: bad base64url: ${part}`, raw({ ...assertion, [part]: text }, body), "webauthn");
+  misspelt("authenticatorData", `${assertion.authenticatorData}=`);
+  misspelt("clientDataJSON", `${assertion.clientDataJSON} `);
+  misspelt("signature", `${assertion.signature.slice(0, 8)}!${assertion.signature.slice(8)}`);
   add("webauthn: a signature that is not DER", withSignature(rs), "webauthn");
   add(
     "webauthn: extensions in the authenticator data are signed too",

@@ -1,14 +1,17 @@
 /** Vectors of rosters: one long good chain, and entries that must not follow it. */
 import {
   appOf,
+  base64url,
   type Change,
   foundRoster,
+  fromBase64url,
   idOf,
   possessionText,
   type Roster,
   type RosterEntry,
   type Signed,
   type Signer,
+  type SigningKey,
   signEntry,
   signObject,
   utf8,
@@ -24,6 +27,13 @@ interface Case {
   readonly valid: boolean;
   readonly firstBad?: number;
   readonly why?: string;
+}
+
+/** The same point in the form of X9.62 that tells y twice: another spelling of one key (section 2.4). */
+function hybrid<Key extends SigningKey>(key: Key): Key {
+  const point = fromBase64url(key.publicKey);
+  point[0] = 6 + ((point.at(-1) as number) & 1);
+  return { ...key, publicKey: base64url(point) };
 }
 
 export async function rosters(w: World): Promise<VectorFile> {
@@ -178,6 +188,10 @@ export async function rosters(w: World): Promise<VectorFile> {
     encryptionKey: eve.change.encryptionKey.slice(4),
   };
   bad("an encryption key of another length", "shape", await sign(short));
+  for (const signer of [p256("hybrid"), await passkey("hybrid", "ES256")]) {
+    const twin = await person(app, "alice", { ...signer, key: hybrid(signer.key) });
+    bad(`a point in its hybrid form (06 or 07): ${signer.key.kind}`, "shape", await sign(twin.change));
+  }
   bad(
     "revoking what is not there",
     "target",

@@ -195,4 +195,15 @@ export async function checkpoints(w: World, add: Add): Promise<void> {
     checkpoint: { body: "{}", signature: "" },
     bad: "error",
   });
+  const good = story.checkpoints.at(-1) as Signed;
+  const wrappers: readonly [string, object][] = [
+    ["a signature that is a list", { ...good, signature: [] }],
+    ["a signature of 101 characters", { ...good, signature: "A".repeat(101) }],
+    ["an unknown member", { ...good, seq: 1 }],
+    ["no signature", { body: good.body }],
+  ];
+  for (const [name, wrapper] of wrappers) {
+    const checkpoint = wrapper as Signed;
+    await add(`checkpoint from elsewhere: ${name}`, { lines, roster: null, checkpoint, bad: "error" });
+  }
 }

@@ -11,6 +11,7 @@ import { isDeepStrictEqual } from "node:util";
 const cryptography = "cryptography==48.0.0";
 const root = join(import.meta.dirname, "..");
 const verifier = join(root, "examples", "python", "verify.py");
+const runner = join(root, "examples", "python", "vectors.py");
 const scratch = mkdtempSync(join(tmpdir(), "guard-python-"));
 const source = ["--disable-warning=ExperimentalWarning", "--conditions=@guard/source"];
 
@@ -78,7 +79,7 @@ function installed(python: string): boolean {
 
 /** Runs all vectors; how many cases. */
 function vectors(python: string): number {
-  const { code, out, err } = run(python, ["-B", verifier, "--vectors", join(root, "vectors", "guard-v1")]);
+  const { code, out, err } = run(python, ["-B", runner, join(root, "vectors", "guard-v1")]);
   process.stdout.write(out);
   must(code === 0, `The vectors are read otherwise than Guard reads them.\n${err}`);
   return [...out.matchAll(/^\w+: (\d+) ran/gm)].reduce((sum, [, ran]) => sum + Number(ran), 0);

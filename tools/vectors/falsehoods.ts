@@ -73,6 +73,17 @@ async function unproven(w: World, add: Add): Promise<void> {
   await bad("the header is another request's", 3, { header: { request: word("r") } });
   await bad("the header is another agent's", 3, { header: { agent: "other" } });
   await bad("the header has an unknown member", 3, { header: { note: "x" } });
+  const approvers = [bob.identity, alice.identity];
+  const twice = { device: alice.device, wrapHash: word("wrap") };
+  await bad("the header's approvers do not ascend", 3, { terms: { approvers } });
+  await bad("the header names an approver twice", 3, {
+    terms: { approvers: [alice.identity, alice.identity] },
+  });
+  const alone = { approvers: [alice.identity], requester: alice.identity };
+  await bad("self-approval: the header's only approver is its requester", 3, { terms: alone });
+  await bad("the header names a device twice", 3, { header: { recipients: [twice, twice] } });
+  await bad("the header expires when it was made", 3, { header: { createdAt: now + hour } });
+  await bad("the header may be used until before it expires", 3, { header: { useBy: now + hour - 1 } });
   await bad("threshold-zero: a quorum of 0", 3, { terms: { quorum: 0 } });
   await bad("the consume is not the agent's", 5, { consumeBy: w.other.signer });
   await bad("the consume is for another request", 5, { consume: { request: word("r") } });

@@ -14,9 +14,9 @@ import { median, print } from "../figure.ts";
 import { startInstallation } from "../installation.ts";
 
 const concurrency = 64;
-// Of several agents: one may have 1,000 open by default.
-const agents = 8;
-const each = 750;
+// One agent a connection, as they would come.
+const agents = 64;
+const each = 100;
 const runs = 3;
 const approvers = ["alice@example.com", "bob@example.com", "carol@example.com"];
 
@@ -97,7 +97,7 @@ for (const identity of approvers) {
 const rates: Record<"relay" | "empty", number[]> = { relay: [], empty: [] };
 const cpu: number[] = [];
 for (let run = -1; run < runs; run++) {
-  const calls = await mixed(installation.owner, run + 1, run < 0 ? 100 : each);
+  const calls = await mixed(installation.owner, run + 1, run < 0 ? 10 : each);
   const before = await installation.usage();
   const relay = await post(`${installation.url}/v1/requests`, calls);
   const after = await installation.usage();

@@ -1,5 +1,6 @@
 /** Requests, their sealed envelopes, inboxes and statements. Every query names the app. */
 import type { Answer, RequestState } from "@guard/core";
+import { sql } from "kysely";
 import { type Executor, query } from "./query.ts";
 import { type EnvelopeRow, type InboxRow, type RequestRow, type StatementRow, sqlite } from "./schema.ts";
 
@@ -7,6 +8,11 @@ type Id = { app: string; request: string };
 type Numbered = { number: number };
 /** A request that the database has not numbered yet. */
 export type NewRequestRow = Omit<RequestRow, "number">;
+
+// Literals, not parameters: what the planner may look at, SQLite plans anew with every value that is bound.
+const openStates = (["pending", "approved", "executing"] satisfies RequestState[]).map((state) =>
+  sql.lit(state),
+);
 
 const find = query((a: Id) =>
   sqlite.selectFrom("request").selectAll().where("app", "=", a.app).where("request", "=", a.request),
@@ -19,7 +25,7 @@ const latest = query((a: { app: string; agent: string; key_id: string }) =>
     .where("agent", "=", a.agent)
     .where("key_id", "=", a.key_id)
     .orderBy("round", "desc")
-    .limit(1),
+    .limit(sql.lit(1)),
 );
 const insert = query((a: NewRequestRow) =>
   sqlite.insertInto("request").values({
@@ -70,11 +76,10 @@ const countOpen = query((a: { app: string; agent: string }) =>
     .select((of) => of.fn.countAll<number>().as("n"))
     .where("app", "=", a.app)
     .where("agent", "=", a.agent)
-    .where("state", "in", ["pending", "approved", "executing"]),
+    .where("state", "in", openStates),
 );
 
 const columns = ["request.request", "request.state", "request.version"] as const;
-const openStates: RequestState[] = ["pending", "approved", "executing"];
 const ofAgent = (open: boolean) =>
   query((a: { app: string; owner: string; limit: number }) =>
     sqlite

@@ -25,6 +25,7 @@ import type { Logger } from "./types.ts";
 
 const minute = 60_000;
 const day = 24 * 60 * minute;
+const refreshPause = 100;
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
 function environment(name: string): string | undefined {
@@ -127,11 +128,14 @@ export function openGuard(options: GuardOptions): () => Promise<Context> {
       refreshRoster() {
         if (performance.now() - attemptedAt < refreshAfter) return;
         attemptedAt = performance.now();
-        follower
-          .sync()
-          .catch((error: unknown) =>
-            logger.warn({ error: String(error) }, "the roster could not be refreshed"),
-          );
+        // Not in the way of the call that asks for it: opening a connection takes longer than all the rest of it.
+        setTimeout(() => {
+          follower
+            .sync()
+            .catch((error: unknown) =>
+              logger.warn({ error: String(error) }, "the roster could not be refreshed"),
+            );
+        }, refreshPause);
       },
       // Once for each request, however often a suspended run checks it.
       notifyPending: (event) => once("pending", event, notify(options.onPending, "onPending")),

@@ -1,8 +1,8 @@
 // A relay that lies in every way it knows, over whole sessions: the agent may fail closed, and never runs what was
 // not approved; a device may refuse, and never shows or signs what its agent did not ask.
 //
-// GUARD_RUNS says how many sessions, GUARD_SEED which; a failure prints its own seed, and GUARD_SHRINK=1 looks for a
-// smaller one, which takes minutes.
+// GUARD_RUNS=20 plays twenty times as many sessions, GUARD_SEED says which; a failure prints its own seed, and
+// GUARD_SHRINK=1 looks for a smaller one, which takes minutes.
 import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
 import { judge } from "./judge.ts";
@@ -10,7 +10,7 @@ import { edited, type Plan, plans, type Step } from "./plan.ts";
 import { play } from "./session.ts";
 import { createWorld, type World } from "./world.ts";
 
-const sessions = Number(process.env.GUARD_RUNS ?? 100);
+const sessions = 100 * Number(process.env.GUARD_RUNS ?? 1);
 const seed = Number(process.env.GUARD_SEED ?? Math.floor(Math.random() * 2 ** 31));
 /** Sessions wait more than they work, so several are under way at once. */
 const lanes = 12;

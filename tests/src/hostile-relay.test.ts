@@ -25,6 +25,9 @@ async function lied(lie: Lie, options: Parameters<typeof testGuard>[0] = {}) {
   return { ...kit, lying: guard, ran, run };
 }
 
+/** A character that is not this one: what stays as it was by chance would be no lie. */
+const unlike = (character = "") => (character === "A" ? "B" : "A");
+
 const asView = (value: Record<string, unknown>) => value as unknown as RequestView;
 
 test("forged-outcome: a rejection that the relay calls approved does not run", async () => {
@@ -182,7 +185,7 @@ test("key-substitution: a roster entry that the root did not sign never gets in"
       ? changed(honest, (page) => {
           const entries = (page.entries as { body: string; signature: string }[]).map((entry) =>
             entry.body.includes('"device"')
-              ? { ...entry, body: entry.body.replace(/"publicKey":"(.)/, '"publicKey":"A') }
+              ? { ...entry, body: entry.body.replace(/(?<="publicKey":")./, unlike) }
               : entry,
           );
           return { ...page, entries };
@@ -200,8 +203,18 @@ test("consume-equivocation: a receipt for another attempt, or signed by nobody o
       ? changed(honest, (value) => {
           const receipt = value.receipt as { body: string; signature: string };
           return mode === "signature"
-            ? { receipt: { ...receipt, signature: `A${receipt.signature.slice(1)}` } }
-            : { receipt: { ...receipt, body: receipt.body.replace(/"attempt":"(.)/, '"attempt":"_') } };
+            ? {
+                receipt: {
+                  ...receipt,
+                  signature: unlike(receipt.signature[0]) + receipt.signature.slice(1),
+                },
+              }
+            : {
+                receipt: {
+                  ...receipt,
+                  body: receipt.body.replace(/(?<="attempt":")./, unlike),
+                },
+              };
         })
       : undefined,
   );

@@ -149,7 +149,10 @@ export function httpApp(options: AppOptions): HttpApp {
         params,
         query,
         body,
-        signal: request.signal,
+        // Asking for it makes a whole Request of what the server has, which few routes need.
+        get signal() {
+          return request.signal;
+        },
       });
     const reply = await (route.method === "POST" ? writes.take(principal?.app ?? "", handle) : handle());
     if (!(reply.body instanceof Response)) return jsonReply(reply.status, reply.body);

@@ -22,13 +22,28 @@ export async function readJson(
 }
 
 async function readText(request: Request, limit: number): Promise<{ text: string; size: number }> {
+  const bytes = await readBytes(request, limit);
+  try {
+    return { text: new TextDecoder("utf-8", { fatal: true }).decode(bytes), size: bytes.length };
+  } catch (cause) {
+    throw new Refusal("invalid", "The body is not UTF-8.", { cause });
+  }
+}
+
+/** Nothing beyond the limit is ever held, whether or not the body says beforehand how long it is. */
+async function readBytes(request: Request, limit: number): Promise<Uint8Array> {
   const tooLarge = () => refuse("too_large", `The body is larger than ${limit} bytes.`);
-  if (Number(request.headers.get("content-length") ?? 0) > limit) return tooLarge();
+  const length = request.headers.get("content-length");
+  if (Number(length ?? 0) > limit) return tooLarge();
+  if (length !== null) {
+    // HTTP's parser holds the body to its length, and reading it whole needs no stream.
+    const bytes = new Uint8Array(await request.arrayBuffer());
+    return bytes.length > limit ? tooLarge() : bytes;
+  }
   const reader = request.body?.getReader();
-  if (!reader) return { text: "", size: 0 };
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for (;;) {
+  while (reader) {
     const { done, value } = await reader.read();
     if (done) break;
     size += value.length;
@@ -38,11 +53,7 @@ async function readText(request: Request, limit: number): Promise<{ text: string
     }
     chunks.push(value);
   }
-  try {
-    return { text: new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(chunks)), size };
-  } catch (cause) {
-    throw new Refusal("invalid", "The body is not UTF-8.", { cause });
-  }
+  return Buffer.concat(chunks);
 }
 
 const lists = new Set(["wanted"]);

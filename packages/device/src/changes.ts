@@ -2,13 +2,7 @@
  * What changes at the relay for one device: the event stream while it works, polling while it does not.
  * A change only says that there is something to read again; it is not believed.
  */
-import {
-  followChanges,
-  isGuardError,
-  type RelayClient,
-  requestListSchema,
-  type StreamEvent,
-} from "@guard/core";
+import { followChanges, isPassing, type RelayClient, requestListSchema, type StreamEvent } from "@guard/core";
 
 /**
  * Yields until `signal` aborts. Outages are waited out, with `onProblem` told about each.
@@ -30,8 +24,7 @@ export function deviceChanges(options: {
       return { event: "state", ...value };
     } catch (error) {
       if (signal.aborted) return null;
-      const passing = isGuardError(error, "unavailable") || isGuardError(error, "rate_limited");
-      if (!passing) throw error;
+      if (!isPassing(error)) throw error;
       onProblem?.(error);
       return null;
     }

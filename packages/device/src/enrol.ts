@@ -14,6 +14,7 @@ import {
   type Invitation,
   invitationToken,
   isGuardError,
+  isPassing,
   newToken,
   parseInvitation,
   pauseFor,
@@ -120,7 +121,7 @@ export async function enrol(options: EnrolOptions): Promise<Enrolling> {
         } catch (error) {
           if (!isGuardError(error)) throw error;
           if (error.relayCode === "unauthorized") client = client === invited ? own : invited;
-          else if (error.code !== "unavailable" && error.code !== "rate_limited") throw error;
+          else if (!isPassing(error)) throw error;
         }
         if (now() > expiresAt)
           throw new ExpiredError("Nobody confirmed this device in time. Ask for a new invitation.");

@@ -6,7 +6,7 @@
 import { expiryGrace } from "../approval/outcome.ts";
 import { isGuardError, WaitTimeoutError } from "../errors.ts";
 import { type RequestView, requestViewSchema } from "../relay/api.ts";
-import { newBackoff, retryAfterIn } from "../relay/backoff.ts";
+import { isPassing, newBackoff, retryAfterIn } from "../relay/backoff.ts";
 import type { Asked } from "./ask.ts";
 import { unwound } from "./clock.ts";
 import type { Context } from "./context.ts";
@@ -107,7 +107,7 @@ async function read(
     return { newer: value, away: 0 };
   } catch (error) {
     if (stop.aborted) return { newer: null, away: 0 };
-    if (!(isGuardError(error, "unavailable") || isGuardError(error, "rate_limited"))) throw error;
+    if (!isPassing(error)) throw error;
     context.logger.warn(
       { request, code: error.code },
       "the relay cannot be asked about a request; waiting goes on",

@@ -2,7 +2,7 @@
  * How long to wait before the next call. Every pause has a random part, so that a thousand agents that lost
  * one relay do not come back at one moment, and none is shorter than a relay asked for (retry-storm).
  */
-import { isGuardError, type RateLimitedError } from "../errors.ts";
+import { isGuardError, type RateLimitedError, type UnavailableError } from "../errors.ts";
 
 const first = 400;
 const factor = 1.6;
@@ -65,8 +65,12 @@ export function retryPause(n: number, retryAfter: number | null): number {
   return asked + Math.random() * Math.max(own, asked / 2);
 }
 
+/** Whether an error is one that passes by itself: the relay is away, or asks to slow down. */
+export function isPassing(error: unknown): error is UnavailableError | RateLimitedError {
+  return isGuardError(error, "unavailable") || isGuardError(error, "rate_limited");
+}
+
 /** For how long the relay asked to be left alone when it refused, in milliseconds: at most 30 s, 0 where it did not. */
 export function retryAfterIn(error: unknown): number {
-  const known = isGuardError(error, "rate_limited") || isGuardError(error, "unavailable");
-  return known ? Math.min((error as RateLimitedError).retryAfter ?? 0, longest) : 0;
+  return isPassing(error) ? Math.min(error.retryAfter ?? 0, longest) : 0;
 }

@@ -67,8 +67,9 @@ export interface RelayClient {
     options: CallOptions<T>,
   ): Promise<{ status: number; value: T }>;
   /**
-   * Opens the event stream. @throws UnavailableError where there is none, or it is none. Comments are passed on as events named `comment`, since they prove that the
+   * Opens the event stream. Comments are passed on as events named `comment`, since they prove that the
    * relay is there. Ends when the relay ends it or `signal` aborts.
+   * @throws UnavailableError where there is none, or it is none.
    */
   stream(path: string, options: { signal: AbortSignal }): Promise<AsyncIterable<RawEvent>>;
 }

@@ -130,6 +130,15 @@ async function disorder(w: World, add: Add): Promise<void> {
   };
   const effective = digestOf("action a");
   const run = { request: null, execution_id: short("a"), effective };
+  const byPolicy = ({ head }: Story) => ({
+    call: short("a"),
+    request: null,
+    action_digest: effective,
+    effective,
+    consume: null,
+    receipt: null,
+    roster: head,
+  });
   await bad("double-execution: an approval is consumed twice", 12, async (s) => {
     const request = await s.approved("a");
     await s.approved("b", { request });
@@ -140,15 +149,7 @@ async function disorder(w: World, add: Add): Promise<void> {
   });
   await bad("double-execution: one call is allowed twice", 6, (s) => {
     s.allow("a");
-    s.append("TOOL_CALL_ALLOWED", {
-      call: short("a"),
-      request: null,
-      action_digest: effective,
-      effective,
-      consume: null,
-      receipt: null,
-      roster: s.head,
-    });
+    s.append("TOOL_CALL_ALLOWED", byPolicy(s));
   });
   await bad("fail-open-outage: ran without being allowed", 3, (s) =>
     s.propose("a", "allow").append("TOOL_CALL_EXECUTED", { call: short("a"), ...run }),
@@ -158,15 +159,7 @@ async function disorder(w: World, add: Add): Promise<void> {
   );
   await bad("policy did not allow it, and nobody was asked", 3, (s) => {
     s.propose("a", "require_approval");
-    s.append("TOOL_CALL_ALLOWED", {
-      call: short("a"),
-      request: null,
-      action_digest: effective,
-      effective,
-      consume: null,
-      receipt: null,
-      roster: s.head,
-    });
+    s.append("TOOL_CALL_ALLOWED", byPolicy(s));
   });
   await bad("policy allowed another action", 3, (s) =>
     s.allow("a", { allowed: { effective: digestOf("e") } }),
@@ -179,15 +172,7 @@ async function disorder(w: World, add: Add): Promise<void> {
   );
   await bad("decline-falls-through: denied, and allowed", 4, (s) => {
     s.propose("a", "allow").deny("a", null, "denied");
-    s.append("TOOL_CALL_ALLOWED", {
-      call: short("a"),
-      request: null,
-      action_digest: effective,
-      effective,
-      consume: null,
-      receipt: null,
-      roster: s.head,
-    });
+    s.append("TOOL_CALL_ALLOWED", byPolicy(s));
   });
   await bad("a call is proposed twice", 3, (s) => s.propose("a", "allow").propose("a", "allow"));
   await bad("decided without being asked", 3, (s) =>

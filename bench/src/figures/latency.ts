@@ -8,6 +8,7 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import {
   type Connection,
   createRelayClient,
@@ -37,8 +38,6 @@ interface Waiting {
   request: string;
   decidedAt: number;
 }
-
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function staffed(owner: Owner): Promise<Waiting[]> {
   const store = memoryDeviceStore();

@@ -2,7 +2,9 @@
  * 10,000 agents that wait, each with one open request and one stream: what the relay's process holds, and what
  * it does while nothing happens but keep-alives.
  */
+
 import { type ClientRequest, type IncomingMessage, request as send } from "node:http";
+import { setTimeout as pause } from "node:timers/promises";
 import {
   agentKeys,
   type Connection,
@@ -21,8 +23,6 @@ const agentsOfApp = 100;
 /** Two rounds of keep-alives, in milliseconds. */
 const quiet = 61_000;
 const approvers = ["alice@example.com"];
-
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Adds an agent with an open request. */
 async function waitingAgent(owner: Owner, n: number): Promise<Connection> {

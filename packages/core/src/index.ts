@@ -85,7 +85,7 @@ export { type FileEvidenceOptions, fileEvidence } from "./evidence/file.ts";
 export { readEvidence } from "./evidence/lines.ts";
 export { type EvidenceStore, type MemoryEvidence, memoryEvidence } from "./evidence/store.ts";
 export { type ChainReport, type VerifyOptions, verifyChain } from "./evidence/verify.ts";
-export { unwound } from "./gate/clock.ts";
+export { clockTolerance, unwound } from "./gate/clock.ts";
 export { createGuard, type Guard } from "./gate/guard.ts";
 export type { GuardOptions, Ledger } from "./gate/options.ts";
 export type { Protected, ProtectedCall, ProtectOptions, StandardSchema } from "./gate/protect.ts";
@@ -104,7 +104,7 @@ export type {
 export { createPolicy, type Decision, type Policy } from "./policy/policy.ts";
 export type { Comparison, Condition, Operators, Rule } from "./policy/rules.ts";
 export * from "./relay/api.ts";
-export { type Backoff, newBackoff, pauseFor, retryAfterIn } from "./relay/backoff.ts";
+export { type Backoff, isPassing, newBackoff, pauseFor, retryAfterIn } from "./relay/backoff.ts";
 export { followChanges } from "./relay/changes.ts";
 export { createRelayClient, type RelayClient, type RelayClientOptions } from "./relay/client.ts";
 export { type Connection, checkRelayUrl, formatConnection, parseConnection } from "./relay/connection.ts";

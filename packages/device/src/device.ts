@@ -11,10 +11,12 @@ import {
   ClockSkewError,
   ConfigurationError,
   canonicalJson,
+  clockTolerance,
   createRelayClient,
   ExpiredError,
   followRoster,
   isGuardError,
+  isPassing,
   type Json,
   newBackoff,
   type RequestView,
@@ -76,9 +78,6 @@ export interface Device {
   decide(opened: OpenedRequest, decision: Decision): Promise<RequestView>;
 }
 
-/** How far this clock may be behind the agent's, in milliseconds. */
-const clockTolerance = 5 * 60_000;
-
 /** A clock that shows a time before the request was made cannot tell whether it expired (clock-rollback). */
 function requireClock(createdAt: number, now: number): void {
   if (createdAt - now <= clockTolerance) return;
@@ -131,7 +130,7 @@ export async function openDevice(options: OpenDeviceOptions): Promise<Device> {
         }
       } catch (error) {
         if (signal.aborted) return;
-        if (!isPassing(error)) throw error;
+        if (!isWaitedOut(error)) throw error;
         onProblem?.(error);
         away = retryAfterIn(error);
       }
@@ -141,9 +140,9 @@ export async function openDevice(options: OpenDeviceOptions): Promise<Device> {
   }
 
   /** An outage, or one bad answer of the relay; a roster that forked is neither, and neither is a refused token. */
-  function isPassing(error: unknown): boolean {
+  function isWaitedOut(error: unknown): boolean {
     if (isGuardError(error, "verification_failed")) return follower.current() !== null;
-    return isGuardError(error, "unavailable") || isGuardError(error, "rate_limited");
+    return isPassing(error);
   }
 
   async function changedIds(change: StreamEvent, open: Map<string, number>): Promise<readonly string[]> {

@@ -3,9 +3,9 @@ import {
   type Answer,
   idOf,
   type RequestList,
-  type RequestState,
   type RequestView,
   type RosterPage,
+  requestStates,
   type Signed,
 } from "@guard/core";
 import { forgedAnswers, forgedRequest, madeReceipt, plantedDevice } from "./accomplices.ts";
@@ -13,20 +13,9 @@ import type { Choose } from "./choices.ts";
 import { viewKinds } from "./memory.ts";
 import { bitten, change, someDigest, type Telling, type Tools } from "./telling.ts";
 
-const states: readonly RequestState[] = [
-  "approved",
-  "pending",
-  "rejected",
-  "expired",
-  "cancelled",
-  "superseded",
-  "executing",
-  "completed",
-  "unknown",
-];
 async function forgeView(view: RequestView, tools: Tools): Promise<RequestView> {
   const { choose, accomplices, memory } = tools;
-  const state = states[choose(states.length)] as RequestState;
+  const state = requestStates[choose(requestStates.length)] as RequestView["state"];
   const by = { ...accomplices, devices: [...accomplices.devices, ...memory.planted] };
   const forged = () => forgedAnswers(view, by, { choose, devices: memory.devices });
   if (view.wrap && choose(4) === 0) return forgedRequest(view, memory.devices);

@@ -8,6 +8,7 @@ import type { RosterFollower } from "../relay/follower.ts";
 import type { Watcher } from "../relay/watcher.ts";
 import type { AgentRecord } from "../roster/records.ts";
 import type { Roster } from "../roster/roster.ts";
+import { clockTolerance } from "./clock.ts";
 import type { Ledger } from "./options.ts";
 import type { DecidedEvent, Logger, PendingEvent } from "./types.ts";
 
@@ -38,8 +39,6 @@ export interface Context {
 
 /** How old the relay's last word may be before it is asked again in the background; also between two attempts. */
 export const refreshAfter = 30_000;
-/** How far this clock may be behind the one of whoever signed the roster's newest entry, in milliseconds. */
-const clockTolerance = 5 * 60_000;
 
 /**
  * Stage "identify": this agent, on a roster that is recent enough, with the keys that this process has, and

@@ -49,7 +49,7 @@ export type RequestState =
   | "completed"
   | "unknown";
 
-const requestStates = [
+export const requestStates = [
   "pending",
   "approved",
   "rejected",

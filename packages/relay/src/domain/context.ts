@@ -1,5 +1,5 @@
 /** What every rule of the relay works with, and how a unit of work stays true to the roster it was judged by. */
-import type { Head, Roster, Signer } from "@guard/core";
+import { clockTolerance, type Head, type Roster, type Signer } from "@guard/core";
 import type { Store, Unit } from "../store/store.ts";
 import type { Hub } from "./hub.ts";
 import type { Limits } from "./limits.ts";
@@ -28,9 +28,6 @@ export type Principal = { readonly app: string; readonly hash: string } & (
 );
 export type AgentPrincipal = Principal & { readonly kind: "agent" };
 export type DevicePrincipal = Principal & { readonly kind: "device" };
-
-/** How far a signed time may be off the relay's clock, in milliseconds. */
-const clockTolerance = 5 * 60_000;
 
 /** Refuses a `time` that is more than five minutes off, naming both clocks. */
 export function checkClock(now: number, time: number, options: { what: string; pastToo: boolean }): void {

@@ -1,19 +1,8 @@
-import type { RequestState } from "@guard/core";
+import { type RequestState, requestStates as states } from "@guard/core";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { after, consumeRule, dueAt, dueEvent, type RequestEvent, roundRule } from "./transitions.ts";
 
-const states: RequestState[] = [
-  "pending",
-  "approved",
-  "rejected",
-  "expired",
-  "cancelled",
-  "superseded",
-  "executing",
-  "completed",
-  "unknown",
-];
 const events: RequestEvent[] = [
   "approve",
   "reject",

@@ -1,7 +1,7 @@
 import { defineConfig, type UserConfig } from "tsdown";
 
 const common = {
-  entry: ["src/index.ts"],
+  entry: { index: "src/index.ts", plugin: "src/plugin/index.ts" },
   format: ["esm"],
   platform: "neutral",
   target: "es2023",

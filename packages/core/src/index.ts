@@ -97,10 +97,12 @@ export type {
   Execute,
   Execution,
   Logger,
+  OwnRequest,
   PendingEvent,
   RunOptions,
   ToolSchema,
 } from "./gate/types.ts";
+export type { WakeUpOptions } from "./gate/wake-ups.ts";
 export { createPolicy, type Decision, type Policy } from "./policy/policy.ts";
 export type { Comparison, Condition, Operators, Rule } from "./policy/rules.ts";
 export * from "./relay/api.ts";

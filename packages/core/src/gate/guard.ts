@@ -27,8 +27,17 @@ import { propose } from "./propose.ts";
 import { type Protected, type ProtectOptions, protectedInput } from "./protect.ts";
 import { Recent } from "./recent.ts";
 import { settle } from "./settle.ts";
-import type { ActionInput, Check, CheckOptions, Execute, Execution, RunOptions } from "./types.ts";
+import type {
+  ActionInput,
+  Check,
+  CheckOptions,
+  Execute,
+  Execution,
+  OwnRequest,
+  RunOptions,
+} from "./types.ts";
 import { waitFor } from "./wait.ts";
+import { readOwn, type WakeUpOptions, wakeUps } from "./wake-ups.ts";
 
 export interface Guard extends AsyncDisposable {
   /** Decides and, where people have to be asked, asks; never waits for them. */
@@ -49,6 +58,13 @@ export interface Guard extends AsyncDisposable {
   ): Protected<A, R>;
   /** Withdraws an open request: a signed act. */
   cancel(request: string): Promise<void>;
+  /** Reads a request of this agent again. @throws GuardError where there is none, or it cannot be opened */
+  read(request: string): Promise<OwnRequest>;
+  /**
+   * Requests that somebody has to act on, from now on and among those made in the last `lookBack` milliseconds,
+   * until `signal` aborts or the guard is closed. What the state says is a wake-up: check the action again.
+   */
+  wakeUps(options: WakeUpOptions): AsyncGenerator<Pick<OwnRequest, "request" | "state">, void, undefined>;
   /** Resolves once connection, roster and evidence are usable; fails early where they are not. */
   ready(): Promise<void>;
   /**
@@ -279,6 +295,15 @@ export function createGuard(options: GuardOptions = {}): Guard {
         schema: requestViewSchema,
         body: { cancel },
       });
+    },
+
+    async read(request) {
+      return readOwn(await context(), request);
+    },
+
+    async *wakeUps(options) {
+      const signal = AbortSignal.any([options.signal, closing.signal]);
+      yield* wakeUps(await context(), { ...options, signal });
     },
 
     async ready() {

@@ -67,6 +67,20 @@ export type Check =
   | { readonly status: "denied"; readonly error: GuardError }
   | { readonly status: "pending"; readonly requestId: string; readonly expiresAt: number };
 
+/** A request that this agent made, in this process or an earlier one, as it opens it again. */
+export interface OwnRequest {
+  readonly request: string;
+  /** What the relay says of it. It decides nothing: the gate verifies the outcome before anything runs. */
+  readonly state: RequestState;
+  readonly tool: string;
+  readonly args: Json;
+  readonly session: string | null;
+  readonly callId: string | null;
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+  readonly expiresAt: number;
+}
+
 /** What hooks are told. Arguments are in it: log with care. */
 export interface PendingEvent {
   readonly request: string;

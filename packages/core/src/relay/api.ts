@@ -15,7 +15,7 @@
  * | `POST /v1/enrolments` | invitation | {enrolment: Signed} → 201 {} |
  * | `POST /v1/requests` | agent | {@link NewRequest} → 201 or (joined by key id) 200 {@link RequestView} |
  * | `GET  /v1/requests/ID?wait=SECONDS&version=N` | its agent, its devices | → {@link RequestView} |
- * | `GET  /v1/requests?state=open\|closed` | agent, device | → {@link RequestList} |
+ * | `GET  /v1/requests?state=open\|closed&before=ID` | agent, device | → {@link RequestList} |
  * | `POST /v1/requests/ID/statements` | its devices | {@link Answer} → {@link RequestView} |
  * | `POST /v1/requests/ID/consume` | its agent | {consume: Signed} → {@link Consumed} |
  * | `POST /v1/requests/ID/report` | its agent | {report: Signed} → {@link RequestView} |

@@ -17,6 +17,8 @@ const keptFor = 120_000;
 export interface Watcher {
   /** Resolves once the relay may know more of `request` than `version`. Rejects only when `signal` aborts. */
   changed(request: string, version: number, signal: AbortSignal): Promise<void>;
+  /** Calls `hear` with everything that the relay tells, from its state now on; returns what ends that. */
+  follow(hear: (change: StreamEvent) => void): () => void;
   close(): void;
 }
 
@@ -37,6 +39,7 @@ interface Waiter {
 export function createWatcher(options: WatcherOptions): Watcher {
   const { client, onHead, onProblem } = options;
   const waiters = new Set<Waiter>();
+  const followers = new Set<(change: StreamEvent) => void>();
   // What the stream said lately: a change between a caller's read and its waiting must not be lost.
   const seen = new Map<string, { readonly version: number; readonly at: number }>();
   let running: AbortController | null = null;
@@ -53,6 +56,7 @@ export function createWatcher(options: WatcherOptions): Watcher {
   }
 
   function hear(change: StreamEvent): void {
+    for (const follower of followers) follower(change);
     switch (change.event) {
       case "state": {
         onHead?.(change.roster);
@@ -110,6 +114,17 @@ export function createWatcher(options: WatcherOptions): Watcher {
     seen.clear();
   }
 
+  function listen(): void {
+    if (running) return;
+    running = new AbortController();
+    void run(running.signal);
+  }
+
+  /** Somebody who waits again at once keeps the stream; otherwise it costs nothing. */
+  function closeSoon(): void {
+    setTimeout(() => waiters.size + followers.size === 0 && close(), 1_000).unref?.();
+  }
+
   return {
     async changed(request, version, signal) {
       signal.throwIfAborted();
@@ -119,19 +134,27 @@ export function createWatcher(options: WatcherOptions): Watcher {
       const abort = () => reject(signal.reason);
       signal.addEventListener("abort", abort);
       waiters.add(waiter);
-      if (!running) {
-        running = new AbortController();
-        void run(running.signal);
-      }
+      listen();
       try {
         await promise;
       } finally {
         signal.removeEventListener("abort", abort);
         waiters.delete(waiter);
-        // Somebody who waits again at once keeps the stream; otherwise it costs nothing.
-        setTimeout(() => waiters.size === 0 && close(), 1_000).unref?.();
+        closeSoon();
       }
     },
+
+    follow(follower) {
+      followers.add(follower);
+      // A stream that runs already has told its state: a new one tells it again.
+      close();
+      listen();
+      return () => {
+        followers.delete(follower);
+        closeSoon();
+      };
+    },
+
     close,
   };
 }

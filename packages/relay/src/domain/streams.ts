@@ -27,7 +27,7 @@ export function openStream(
       retryAfter: 5000,
     });
   }
-  const state = list(context, reader, "open", roster);
+  const state = list(context, reader, { which: "open", roster });
   const subject = reader.kind === "agent" ? `agent:${reader.agent}` : `device:${reader.device}`;
   const leave = context.hub.listen({
     app,

@@ -86,18 +86,20 @@ function checkAlive(context: Context, reader: Reader, roster: Roster): void {
 const closedListed = 200;
 const everything = -1;
 
-/** Open: pending, approved or running, all of them. Closed: the newest 200. Newest first. */
+/** Open: pending, approved or running, all of them. Closed: 200, the newest or those that came before `before`. Newest first. */
 export function list(
   context: Context,
   reader: Reader,
-  which: "open" | "closed",
-  roster: Roster,
+  options: { which: "open" | "closed"; before?: string | undefined; roster: Roster },
 ): RequestList {
+  const { which, before, roster } = options;
   sweep(context);
   const owner = reader.kind === "agent" ? reader.agent : reader.device;
   const limit = which === "open" ? everything : closedListed;
+  const below =
+    before === undefined ? Number.MAX_SAFE_INTEGER : visible(context.store, reader, before).number;
   return {
-    requests: context.store.requests.list(reader.kind, which, { app: reader.app, owner, limit }),
+    requests: context.store.requests.list(reader.kind, which, { app: reader.app, owner, below, limit }),
     roster: roster.head,
   };
 }

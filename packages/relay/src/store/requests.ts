@@ -79,20 +79,29 @@ const countOpen = query((a: { app: string; agent: string }) =>
     .where("state", "in", openStates),
 );
 
+/** What is listed: at most `limit` rows with a number below `below`. */
+interface ListOf {
+  readonly app: string;
+  readonly owner: string;
+  readonly below: number;
+  readonly limit: number;
+}
+
 const columns = ["request.request", "request.state", "request.version"] as const;
 const ofAgent = (open: boolean) =>
-  query((a: { app: string; owner: string; limit: number }) =>
+  query((a: ListOf) =>
     sqlite
       .selectFrom("request")
       .select([...columns])
       .where("app", "=", a.app)
       .where("agent", "=", a.owner)
       .where("state", open ? "in" : "not in", openStates)
-      .orderBy("created_at", "desc")
+      .where("number", "<", a.below)
+      .orderBy("number", "desc")
       .limit(a.limit),
   );
 const ofDevice = (open: boolean) =>
-  query((a: { app: string; owner: string; limit: number }) =>
+  query((a: ListOf) =>
     sqlite
       .selectFrom("inbox")
       .innerJoin("request", "request.number", "inbox.number")
@@ -100,7 +109,8 @@ const ofDevice = (open: boolean) =>
       .where("inbox.app", "=", a.app)
       .where("inbox.device", "=", a.owner)
       .where("request.state", open ? "in" : "not in", openStates)
-      .orderBy("request.created_at", "desc")
+      .where("inbox.number", "<", a.below)
+      .orderBy("inbox.number", "desc")
       .limit(a.limit),
   );
 const lists = {
@@ -158,11 +168,7 @@ export interface Requests {
   update(row: RequestRow): void;
   due(now: number, limit: number): RequestRow[];
   countOpen(app: string, agent: string): number;
-  list(
-    owner: "agent" | "device",
-    which: "open" | "closed",
-    of: { app: string; owner: string; limit: number },
-  ): Listed[];
+  list(owner: "agent" | "device", which: "open" | "closed", of: ListOf): Listed[];
   envelope(row: RequestRow): EnvelopeRow;
   sealedTo(row: RequestRow, device: string): boolean;
   /** Oldest first, late ones too. */

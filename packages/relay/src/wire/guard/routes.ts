@@ -131,13 +131,14 @@ export const routes: readonly Route[] = [
   route({
     ...get,
     path: "/v1/requests",
-    summary: "The requests of an agent, or those sealed to a device: all open ones, or the newest 200 closed",
+    summary:
+      "The requests of an agent, or those sealed to a device: all open ones, or the newest 200 closed, or those before one",
     auth: ["agent", "device"],
     query: schemas.listQuery,
     reply: requestListSchema,
     async handle({ context, principal, query }) {
       const roster = await context.rosters.get(principal.app);
-      return ok(list(context, principal, query.state ?? "open", roster));
+      return ok(list(context, principal, { which: query.state ?? "open", before: query.before, roster }));
     },
   }),
   route({

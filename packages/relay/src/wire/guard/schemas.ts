@@ -41,4 +41,7 @@ export const requestQuery = z.strictObject({
   wait: whole(55).optional(),
   version: whole(Number.MAX_SAFE_INTEGER).optional(),
 });
-export const listQuery = z.strictObject({ state: z.enum(["open", "closed"]).optional() });
+export const listQuery = z.strictObject({
+  state: z.enum(["open", "closed"]).optional(),
+  before: z.optional(digestSchema),
+});

@@ -88,7 +88,9 @@ export { type ChainReport, type VerifyOptions, verifyChain } from "./evidence/ve
 export { clockTolerance, unwound } from "./gate/clock.ts";
 export { createGuard, type Guard } from "./gate/guard.ts";
 export type { GuardOptions, Ledger } from "./gate/options.ts";
-export type { Protected, ProtectedCall, ProtectOptions, StandardSchema } from "./gate/protect.ts";
+export type { Protect, Protected, ProtectedCall } from "./gate/protect.ts";
+export type { MethodOptions, ProtectedObject, ProtectObjectOptions } from "./gate/protect-object.ts";
+export type { ProtectOptions, StandardSchema } from "./gate/protected-action.ts";
 export type {
   ActionInput,
   Check,

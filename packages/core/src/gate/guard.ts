@@ -24,7 +24,7 @@ import { openGuard } from "./open.ts";
 import { checkOptions, type GuardOptions } from "./options.ts";
 import { type Ordinals, type Prepared, prepare, type Taken, take } from "./prepare.ts";
 import { propose } from "./propose.ts";
-import { type Protected, type ProtectOptions, protectedInput } from "./protect.ts";
+import { type Protect, protector } from "./protect.ts";
 import { Recent } from "./recent.ts";
 import { settle } from "./settle.ts";
 import type {
@@ -50,12 +50,8 @@ export interface Guard extends AsyncDisposable {
     execute: (execution: Execution) => AsyncIterable<T>,
     options?: RunOptions,
   ): AsyncGenerator<T, void, undefined>;
-  /** A function that runs through the guard. It takes one argument: a plain JSON object. */
-  protect<A, R>(
-    tool: string,
-    fn: (args: A, execution: Execution) => R,
-    options?: ProtectOptions<A>,
-  ): Protected<A, R>;
+  /** A function, or every method of an object, that runs through the guard. */
+  readonly protect: Protect;
   /** Withdraws an open request: a signed act. */
   cancel(request: string): Promise<void>;
   /** Reads a request of this agent again. @throws GuardError where there is none, or it cannot be opened */
@@ -271,21 +267,7 @@ export function createGuard(options: GuardOptions = {}): Guard {
       return stream(taken, execute, options);
     },
 
-    protect<A, R>(
-      tool: string,
-      fn: (args: A, execution: Execution) => R,
-      options: ProtectOptions<A> = {},
-    ): Protected<A, R> {
-      const input = protectedInput(tool, options);
-      return async (args, call = {}): Promise<Awaited<R>> => {
-        const { session: _session, callId: _callId, requester: _requester, ...runOptions } = call;
-        return run<Awaited<R>>(
-          input(args, call),
-          async (execution): Promise<Awaited<R>> => await fn(execution.args as A, execution),
-          runOptions,
-        );
-      };
-    },
+    protect: protector(run),
 
     async cancel(request) {
       const c = await context();

@@ -1,32 +1,14 @@
-/** `guard.protect`: any function behind the gate, with its types. */
+/**
+ * `guard.protect`: any function, or the methods of any object, behind the gate, with their types.
+ *
+ * Guarantees: what is protected runs only through the guard, with the snapshot that was approved; options that
+ * cannot be meant throw here, not when something is called.
+ */
 import type { Json } from "../action/canonical.ts";
-import type { Facts } from "../approval/request.ts";
 import { ConfigurationError } from "../errors.ts";
-import type { ActionInput, RunOptions } from "./types.ts";
-
-/** The part of Standard Schema (standardschema.dev, version 1) that is used: zod, valibot, arktype have it. */
-export interface StandardSchema<A> {
-  readonly "~standard": {
-    readonly version: 1;
-    readonly vendor: string;
-    validate(value: unknown): StandardResult<A> | Promise<StandardResult<A>>;
-  };
-}
-type StandardResult<A> =
-  | { readonly value: A; readonly issues?: undefined }
-  | { readonly issues: readonly { readonly message: string }[] };
-
-export interface ProtectOptions<A> {
-  /** Shown to approvers and pinned with the schema. */
-  readonly description?: string;
-  /** Validates arguments that an approver edited. Without it they cannot be edited. */
-  readonly schema?: StandardSchema<A>;
-  /** JSON Schema of the arguments: pinned, and the form from which an approver edits. */
-  readonly inputSchema?: Json;
-  readonly facts?: Facts | ((args: A) => Facts);
-  readonly session?: string;
-  readonly requester?: string;
-}
+import { type ProtectedObject, type ProtectObjectOptions, protectObject } from "./protect-object.ts";
+import { actionOf, checkKnown, known, type ProtectOptions, refuseGenerator } from "./protected-action.ts";
+import type { ActionInput, Execute, Execution, RunOptions } from "./types.ts";
 
 export interface ProtectedCall extends RunOptions {
   readonly session?: string;
@@ -37,40 +19,67 @@ export interface ProtectedCall extends RunOptions {
 /** Runs the function through the guard; rejects with a GuardError where it did not run. */
 export type Protected<A, R> = (args: A, call?: ProtectedCall) => Promise<Awaited<R>>;
 
-const known = ["description", "schema", "inputSchema", "facts", "session", "requester"];
-
-/** Checks the options and returns what turns a call into an action. */
-export function protectedInput<A>(
-  tool: string,
-  options: ProtectOptions<A>,
-): (args: A, call: ProtectedCall) => ActionInput {
-  const unknown = Object.keys(options).filter((key) => !known.includes(key));
-  if (unknown.length > 0) {
-    throw new ConfigurationError(
-      `protect("${tool}") has no option ${unknown.join(", ")}. It knows: ${known.join(", ")}.`,
-    );
-  }
-  const { schema, facts, inputSchema, description = null } = options;
-  return (args, call) => {
-    const session = call.session ?? options.session;
-    const requester = call.requester ?? options.requester;
-    return {
-      tool,
-      args,
-      ...(inputSchema === undefined ? {} : { schema: { name: tool, description, inputSchema } }),
-      ...(facts === undefined
-        ? {}
-        : { facts: typeof facts === "function" ? (taken: Json) => facts(taken as A) : facts }),
-      ...(session === undefined ? {} : { session }),
-      ...(call.callId === undefined ? {} : { callId: call.callId }),
-      ...(requester === undefined ? {} : { requester }),
-      ...(schema === undefined ? {} : { validate: (edited: Json) => validated(schema, edited) }),
-    };
-  };
+export interface Protect {
+  /** A function that runs through the guard. It takes one argument: a plain JSON object. */
+  <A, R>(
+    tool: string,
+    fn: (args: A, execution: Execution) => R,
+    options?: ProtectOptions<A>,
+  ): Protected<A, R>;
+  /**
+   * An object of which every method runs through the guard, on the object itself, as the tool `name.method`. A
+   * method takes one plain JSON object, or positional arguments that `methods` gives names to.
+   *
+   * @example
+   * const guarded = guard.protect("shop", shop, {
+   *   methods: { refund: { params: ["order", "amount"] } },
+   *   ungated: ["find"],
+   * });
+   * await guarded.refund("A-1", 900); // asked as shop.refund { order: "A-1", amount: 900 }
+   */
+  <T extends object, U extends keyof T & string = never, N extends keyof T & string = never>(
+    name: string,
+    object: T,
+    options?: ProtectObjectOptions<T, U, N>,
+  ): ProtectedObject<T, U, N>;
 }
 
-async function validated<A>(schema: StandardSchema<A>, value: Json): Promise<unknown> {
-  const result = await schema["~standard"].validate(value);
-  if (result.issues) throw new TypeError(result.issues.map((issue) => issue.message).join("; "));
-  return result.value;
+type Run = <R>(action: ActionInput, execute: Execute<R>, options?: RunOptions) => Promise<R>;
+
+/** @internal */
+export function protector(run: Run): Protect {
+  function protect(
+    name: string,
+    target: object,
+    options: ProtectOptions<never> & ProtectObjectOptions<object, never, never> = {},
+  ): unknown {
+    if (typeof name !== "string" || name.length === 0)
+      throw new ConfigurationError("protect needs a name: the tool's, or the object's.");
+    if (typeof target === "function") {
+      const fn = target as (args: Json, execution: Execution) => unknown;
+      return protectFunction(run, name, fn, options as ProtectOptions<Json>);
+    }
+    return protectObject(run, name, target, options);
+  }
+  return protect as Protect;
+}
+
+function protectFunction(
+  run: Run,
+  tool: string,
+  fn: (args: Json, execution: Execution) => unknown,
+  options: ProtectOptions<Json>,
+): Protected<Json, unknown> {
+  checkKnown(`protect("${tool}")`, options, [...known, "session", "requester"]);
+  refuseGenerator(tool, fn);
+  return async (args, call = {}) => {
+    const { session = options.session, callId, requester = options.requester, ...runOptions } = call;
+    const action: ActionInput = {
+      ...actionOf(tool, args, options),
+      ...(session === undefined ? {} : { session }),
+      ...(callId === undefined ? {} : { callId }),
+      ...(requester === undefined ? {} : { requester }),
+    };
+    return run(action, async (execution) => fn(execution.args, execution), runOptions);
+  };
 }

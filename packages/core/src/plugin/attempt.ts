@@ -13,7 +13,12 @@ export type Attempt<R> =
   | { readonly status: "ran"; readonly result: R }
   | { readonly status: "denied"; readonly error: GuardError }
   /** Nobody has answered, or another process runs it right now: suspend, and attempt it again when woken. */
-  | { readonly status: "pending"; readonly requestId: string };
+  | {
+      readonly status: "pending";
+      readonly requestId: string;
+      /** Until when it can be answered; null where nobody has to answer any more. */
+      readonly expiresAt: number | null;
+    };
 
 export interface AttemptOptions {
   readonly key?: string;
@@ -29,7 +34,7 @@ export async function attempt<R>(
   { key, wake }: AttemptOptions = {},
 ): Promise<Attempt<R>> {
   const check = await guard.check(action, { mode: "suspend", ...(key === undefined ? {} : { key }) });
-  if (check.status === "pending") return { status: "pending", requestId: check.requestId };
+  if (check.status === "pending") return check;
   if (check.status === "denied") return refused(check.error, wake);
   let started = false;
   try {
@@ -49,7 +54,7 @@ function refused<R>(error: GuardError, wake: unknown): Attempt<R> {
   // Whoever ran it a moment ago is about to write its result down: this run would only spoil that.
   const elsewhere = code === "in_progress" || (code === "already_executed" && !isLost(wake, request));
   return elsewhere && request !== undefined
-    ? { status: "pending", requestId: request }
+    ? { status: "pending", requestId: request, expiresAt: null }
     : { status: "denied", error };
 }
 

@@ -7,27 +7,13 @@
  * The token travels in a header only, and is in no error and no URL.
  */
 import { createParser } from "eventsource-parser";
-import type { HTTPError, KyInstance, RetryOptions } from "ky";
+import type { KyInstance, RetryOptions } from "ky";
 import pLimit from "p-limit";
 import * as z from "zod/mini";
-import {
-  AlreadyExecutedError,
-  ClockSkewError,
-  ConfigurationError,
-  DeniedError,
-  ExpiredError,
-  type GuardError,
-  InProgressError,
-  isGuardError,
-  NoDeviceError,
-  RateLimitedError,
-  UnavailableError,
-  UnknownStateError,
-  ValidationError,
-} from "../errors.ts";
-import { type ApiErrorCode, apiErrorSchema } from "./api.ts";
+import { ConfigurationError, isGuardError, UnavailableError } from "../errors.ts";
 import { retryAfterOf, retryPause } from "./backoff.ts";
 import { checkRelayUrl } from "./connection.ts";
+import { errorOf, isHttpError } from "./refusal.ts";
 
 export interface RelayClientOptions {
   /** Base URL of the relay: https, or http on loopback. */
@@ -93,10 +79,6 @@ function retrying(limit: number): RetryOptions {
   };
 }
 
-function isHttpError(error: unknown): error is HTTPError {
-  return error instanceof Error && error.name === "HTTPError";
-}
-
 /** Tokens go to the relay and nowhere else. Not `error`: workerd throws where it reads that. */
 const redirect = "manual";
 
@@ -158,7 +140,7 @@ export function createRelayClient(options: RelayClientOptions): RelayClient {
           });
         } catch (error) {
           if (signal?.aborted) throw signal.reason;
-          throw await errorOf(error, base.origin);
+          throw await errorOf(error, base.origin, path);
         }
         return { status: response.status, value: await checkedValue(response, schema, base.origin) };
       };
@@ -177,7 +159,7 @@ export function createRelayClient(options: RelayClientOptions): RelayClient {
         response = await send(request);
       } catch (error) {
         if (signal.aborted) throw signal.reason;
-        throw await errorOf(error, base.origin);
+        throw await errorOf(error, base.origin, path);
       }
       const type = response.headers.get("content-type") ?? "";
       if (!response.ok || !type.startsWith("text/event-stream") || response.body === null) {
@@ -263,63 +245,4 @@ async function checkedValue<T>(response: Response, schema: z.ZodMiniType<T>, ori
     throw new UnavailableError(`${origin} gave an answer of a shape that this version does not know.`);
   }
   return parsed.data;
-}
-
-async function errorOf(error: unknown, origin: string): Promise<GuardError> {
-  if (isGuardError(error)) return error;
-  if (!isHttpError(error)) {
-    const away = new UnavailableError(`The relay at ${origin} cannot be reached. Is it running?`, {
-      cause: error,
-    });
-    away.relayCode = "unreachable";
-    return away;
-  }
-  const { status, headers } = error.response;
-  let body: unknown;
-  try {
-    body = JSON.parse(await error.response.text());
-  } catch {
-    body = undefined; // A proxy's page, say: the status alone tells.
-  }
-  const parsed = z.safeParse(apiErrorSchema, body);
-  const code = parsed.success ? parsed.data.error.code : "";
-  const message = parsed.success
-    ? `The relay refused: ${parsed.data.error.message.slice(0, 500)}`
-    : `The relay at ${origin} answered with status ${status}.`;
-  const made = refusal(code, status, message, retryAfterOf(headers));
-  made.relayCode = code;
-  return made;
-}
-
-function refusal(code: string, status: number, message: string, retryAfter: number | null): GuardError {
-  switch (code as ApiErrorCode) {
-    case "unauthorized":
-    case "forbidden":
-      return new ConfigurationError(`${message} Is the token the newest one, and of the right kind?`);
-    case "suspended":
-      return new DeniedError(message, { reasons: ["the agent is suspended"] });
-    case "invalid":
-    case "too_large":
-      return new ValidationError(message);
-    case "clock_skew":
-      return new ClockSkewError(message);
-    case "no_device":
-      return new NoDeviceError(message, { identities: [] });
-    case "expired":
-      return new ExpiredError(message);
-    case "not_approved":
-      return new DeniedError(message);
-    case "in_progress":
-      return new InProgressError(message);
-    case "completed":
-      return new AlreadyExecutedError(message);
-    case "unknown":
-      return new UnknownStateError(message);
-    case "rate_limited":
-    case "too_many_open":
-      return new RateLimitedError(message, { retryAfter });
-    default:
-      if (status === 429) return new RateLimitedError(message, { retryAfter });
-      return new UnavailableError(message, { retryAfter });
-  }
 }

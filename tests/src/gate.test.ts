@@ -2,6 +2,7 @@
 import {
   createGuard,
   type GuardOptions,
+  type Json,
   type MemoryEvidence,
   memoryEvidence,
   type Owner,
@@ -82,17 +83,20 @@ describe("the pipeline", () => {
   test("check tells ready, denied and pending, and never waits", async () => {
     const { guard, approver } = await kit({ policy });
     const held = approver.expect("refund").hold();
-    const action = { tool: "refund", args: { amount: 900 }, session: "s", callId: "1", stableCallId: true };
+    const validate = async (args: Json) => args;
+    const call = { session: "s", callId: "1", stableCallId: true };
+    const action = { tool: "refund", args: { amount: 900 }, validate, ...call };
     expect(await guard.check({ tool: "lookup", args: {} })).toMatchObject({ status: "ready" });
     expect(await guard.check({ tool: "delete", args: {} })).toMatchObject({
       status: "denied",
       error: { code: "denied" },
     });
     const pending = await guard.check(action);
-    expect(pending).toMatchObject({ status: "pending" });
-    await held.approve();
+    expect(pending).toMatchObject({ status: "pending", approvers: ["alice@example.com"], quorum: 1 });
+    await held.edit({ amount: 90 });
     const ready = await guard.check(action);
     if (ready.status !== "ready") throw new Error(ready.status);
+    expect(ready.args).toEqual({ amount: 90 });
     expect(await ready.run(({ executionId }) => executionId)).toBe(
       pending.status === "pending" && pending.requestId,
     );

@@ -41,6 +41,11 @@ export type Grant =
       readonly approved: Approved;
     };
 
+/** What the tool is run with. */
+export function grantedArgs(grant: Grant): Json {
+  return grant.kind === "approved" ? grant.approved.args : grant.prepared.action.args;
+}
+
 /**
  * Decides again by current policy on what was approved (policy-changed-while-waiting). Returns the decision by
  * which it has to be asked anew, or null where the approval suffices. @throws DeniedError
@@ -78,7 +83,7 @@ export async function start(context: Context, grant: Grant): Promise<Started> {
   await identify(context);
   const request = grant.kind === "approved" ? grant.asked.header.request : null;
   const used = grant.kind === "approved" ? await consume(context, grant) : null;
-  const args = grant.kind === "approved" ? grant.approved.args : prepared.action.args;
+  const args = grantedArgs(grant);
   const execution: Execution = { args, executionId: request ?? prepared.call, request };
   const common = { call: prepared.call, request };
   if (request !== null && chain.consumed(request)) {

@@ -7,6 +7,7 @@
  * error that says why; what ran is exactly what policy allowed or people approved, once.
  */
 import type { Cancel } from "../approval/acts.ts";
+import { eligible } from "../approval/terms.ts";
 import { signObject } from "../crypto/signed.ts";
 import {
   AlreadyExecutedError,
@@ -19,7 +20,7 @@ import { requestViewSchema } from "../relay/api.ts";
 import { approve, type Latest } from "./approve.ts";
 import type { Asked } from "./ask.ts";
 import { type Context, identify } from "./context.ts";
-import { type Grant, type Started, start } from "./execution.ts";
+import { type Grant, grantedArgs, type Started, start } from "./execution.ts";
 import { openGuard } from "./open.ts";
 import { checkOptions, type GuardOptions } from "./options.ts";
 import { type Ordinals, type Prepared, prepare, type Taken, take } from "./prepare.ts";
@@ -233,12 +234,14 @@ export function createGuard(options: GuardOptions = {}): Guard {
           return result && { c, grant: result.grant };
         });
         if (grant === null) {
-          const { header } = asked as unknown as Asked;
-          return { status: "pending", requestId: header.request, expiresAt: header.expiresAt };
+          const { request: requestId, expiresAt, terms } = (asked as unknown as Asked).header;
+          const { quorum } = terms;
+          return { status: "pending", requestId, expiresAt, approvers: eligible(terms), quorum };
         }
         let used = false;
         return {
           status: "ready",
+          args: grantedArgs(grant.grant),
           run: async (execute) => {
             if (used)
               throw new AlreadyExecutedError("This check has been run already. Check again for another run.");

@@ -63,9 +63,21 @@ export interface CheckOptions extends Pick<RunOptions, "key"> {
 
 /** What the gate says about an action right now. */
 export type Check =
-  | { readonly status: "ready"; run<R>(execute: Execute<R>): Promise<R> }
+  | {
+      readonly status: "ready";
+      /** The snapshot that `run` runs: the approver's, where they edited it. */
+      readonly args: Json;
+      run<R>(execute: Execute<R>): Promise<R>;
+    }
   | { readonly status: "denied"; readonly error: GuardError }
-  | { readonly status: "pending"; readonly requestId: string; readonly expiresAt: number };
+  | {
+      readonly status: "pending";
+      readonly requestId: string;
+      readonly expiresAt: number;
+      /** Who may approve, and how many of them have to. */
+      readonly approvers: readonly string[];
+      readonly quorum: number;
+    };
 
 /** A request that this agent made, in this process or an earlier one, as it opens it again. */
 export interface OwnRequest {

@@ -59,7 +59,7 @@ describe("an attempt", () => {
       attempt(another(), refund("s"), (execution) => args.push(execution.args), { wake });
     expect(await again()).toEqual({ status: "ran", result: 1 });
     expect(args).toEqual([{ amount: 90 }]);
-    expect(await again()).toEqual({ status: "pending", requestId: request });
+    expect(await again()).toMatchObject({ status: "pending", requestId: request });
     for (const forged of [
       { state: "completed" },
       true,
@@ -79,7 +79,7 @@ describe("an attempt", () => {
     const request = await suspended(guard, "s");
     for (const wake of [true, { approved: true }, wakeValue({ request, state: "approved" })]) {
       const made = await attempt(guard, refund("s"), () => "ran", { wake });
-      expect(made).toEqual({ status: "pending", requestId: request });
+      expect(made).toMatchObject({ status: "pending", requestId: request });
     }
   });
 
@@ -115,10 +115,10 @@ describe("a resume worker", () => {
     approver.expect("refund").reject("no");
     const first = await suspended(guard, "a");
     await until(async () => (await guard.read(first)).state === "rejected");
-    const waiting = new Map([[first, async () => {}]]);
     const woken: string[] = [];
-    for (const id of [first])
-      waiting.set(id, async (wake) => void woken.push(`${wake.session} ${wake.state}`));
+    const waiting = new Map<string, (wake: WakeUp) => Promise<void>>([
+      [first, async (wake) => void woken.push(`${wake.session} ${wake.state}`)],
+    ]);
     const { worker, errors } = workerOver(another(), waiting);
     await worker.idle();
     expect(woken).toEqual(["a rejected"]);

@@ -27,7 +27,8 @@ test("an edit reaches every copy of the arguments that a message holds, and noth
       ],
     },
   });
-  message.usage_metadata = { input_tokens: 1, output_tokens: 2, total_tokens: 3 };
+  // Its type says that it is undefined, whatever the message.
+  Object.assign(message, { usage_metadata: { input_tokens: 1, output_tokens: 2, total_tokens: 3 } });
   const before = JSON.stringify(message);
   const edited = { order: "A", amount: 90 };
   const after = withEdits(

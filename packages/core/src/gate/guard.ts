@@ -9,24 +9,17 @@
 import type { Cancel } from "../approval/acts.ts";
 import { eligible } from "../approval/terms.ts";
 import { signObject } from "../crypto/signed.ts";
-import {
-  AlreadyExecutedError,
-  ConfigurationError,
-  type GuardError,
-  isGuardError,
-  WaitTimeoutError,
-} from "../errors.ts";
+import { AlreadyExecutedError, isGuardError, WaitTimeoutError } from "../errors.ts";
 import { requestViewSchema } from "../relay/api.ts";
-import { approve, type Latest } from "./approve.ts";
+import { approve } from "./approve.ts";
 import type { Asked } from "./ask.ts";
-import { type Context, identify } from "./context.ts";
-import { type Grant, grantedArgs, type Started, start } from "./execution.ts";
+import { identify } from "./context.ts";
+import { grantedArgs, type Started } from "./execution.ts";
+import { lifetimeOf } from "./lifetime.ts";
 import { openGuard } from "./open.ts";
 import { checkOptions, type GuardOptions } from "./options.ts";
-import { type Ordinals, type Prepared, prepare, type Taken, take } from "./prepare.ts";
-import { propose } from "./propose.ts";
+import { type Taken, take } from "./prepare.ts";
 import { type Protect, protector } from "./protect.ts";
-import { Recent } from "./recent.ts";
 import { settle } from "./settle.ts";
 import type {
   ActionInput,
@@ -74,105 +67,7 @@ export interface Guard extends AsyncDisposable {
 /** @throws ConfigurationError where an option or a rule is not usable. Nothing is contacted yet. */
 export function createGuard(options: GuardOptions = {}): Guard {
   checkOptions(options);
-  const opener = openGuard(options);
-  const ordinals: Ordinals = new Recent(100_000);
-  const closing = new AbortController();
-  const running = new Set<Promise<unknown>>();
-  let opened: Promise<Context> | null = null;
-
-  async function context(): Promise<Context> {
-    if (closing.signal.aborted) throw new ConfigurationError("The guard is closed. Make another one.");
-    opened ??= opener().catch((error: unknown) => {
-      opened = null; // An outage may pass: the next call tries again.
-      throw error;
-    });
-    return opened;
-  }
-
-  /** Runs one pass, records how it was refused, and signs the chain's head after it. */
-  function pass<T>(
-    taken: Taken,
-    key: string | undefined,
-    body: (c: Context, latest: Latest) => Promise<T>,
-  ): Promise<T> {
-    return tracked(passed(taken, key, body));
-  }
-
-  async function passed<T>(
-    taken: Taken,
-    key: string | undefined,
-    body: (c: Context, latest: Latest) => Promise<T>,
-  ): Promise<T> {
-    const c = await context();
-    const prepared = await prepare(taken, { keys: c.keys, app: c.app, agent: c.agent, ordinals, key });
-    propose(c, prepared);
-    // A call that is asked anew goes on as another one: its end is recorded there.
-    const latest = { prepared };
-    try {
-      return await body(c, latest);
-    } catch (error) {
-      if (isGuardError(error) && error.code !== "wait_timeout") refused(c, latest.prepared, error);
-      throw error;
-    }
-  }
-
-  let sealing = false;
-
-  /**
-   * Signs the chain's head behind the caller's back: once the caller has its result, and once for calls that end
-   * together. A chain that cannot be written stops the next call.
-   */
-  function seal(c: Context): void {
-    if (sealing) return;
-    sealing = true;
-    void tracked(
-      (async () => {
-        await new Promise((resolve) => setTimeout(resolve));
-        sealing = false;
-        try {
-          await c.chain.checkpoint();
-        } catch (error) {
-          c.logger.error({ error: String(error) }, "evidence cannot be recorded");
-        }
-      })(),
-    );
-  }
-
-  /** What `close` waits for, so that it is made to its end and recorded. */
-  function tracked<T>(work: Promise<T>): Promise<T> {
-    const ended = work.then(
-      () => {},
-      () => {}, // The caller gets the error.
-    );
-    running.add(ended);
-    void ended.finally(() => running.delete(ended));
-    return work;
-  }
-
-  function refused(c: Context, prepared: Prepared, error: GuardError): void {
-    c.chain.append({
-      type: "TOOL_CALL_DENIED",
-      session: prepared.session,
-      payload: {
-        call: prepared.call,
-        request: error.request ?? null,
-        code: error.code,
-        reasons: "reasons" in error ? (error.reasons as readonly string[]) : [],
-      },
-    });
-    seal(c);
-  }
-
-  /** Starts, and signs the chain's head once the execution has ended. */
-  async function begin(c: Context, grant: Grant): Promise<Started> {
-    if (closing.signal.aborted) throw new ConfigurationError("The guard is closed. Make another one.");
-    const started = await start(c, grant);
-    return {
-      execution: started.execution,
-      succeeded: (result) => started.succeeded(result).finally(() => seal(c)),
-      failed: (error) => started.failed(error).finally(() => seal(c)),
-    };
-  }
+  const { closing, context, pass, begin, refused, tracked, close } = lifetimeOf(openGuard(options));
 
   const run = async <R>(input: ActionInput, execute: Execute<R>, options: RunOptions = {}): Promise<R> => {
     const started = await admit(take(input), options);
@@ -181,7 +76,7 @@ export function createGuard(options: GuardOptions = {}): Guard {
 
   /** Everything before the tool: to a started execution, or an error. */
   function admit(taken: Taken, options: RunOptions): Promise<Started> {
-    const signal = options.signal ? AbortSignal.any([options.signal, closing.signal]) : closing.signal;
+    const signal = options.signal ? AbortSignal.any([options.signal, closing]) : closing;
     return pass(taken, options.key, async (c, latest) => {
       // A call that is under way is always made to its end: what was asked has to be known.
       if (signal.aborted)
@@ -250,8 +145,7 @@ export function createGuard(options: GuardOptions = {}): Guard {
             try {
               started = await tracked(begin(grant.c, grant.grant));
             } catch (error) {
-              if (isGuardError(error) && !closing.signal.aborted)
-                refused(grant.c, grant.grant.prepared, error);
+              if (isGuardError(error) && !closing.aborted) refused(grant.c, grant.grant.prepared, error);
               throw error;
             }
             return tracked(perform(started, execute));
@@ -287,7 +181,7 @@ export function createGuard(options: GuardOptions = {}): Guard {
     },
 
     async *wakeUps(options) {
-      const signal = AbortSignal.any([options.signal, closing.signal]);
+      const signal = AbortSignal.any([options.signal, closing]);
       yield* wakeUps(await context(), { ...options, signal });
     },
 
@@ -296,21 +190,8 @@ export function createGuard(options: GuardOptions = {}): Guard {
       await identify(c);
     },
 
-    async close() {
-      if (closing.signal.aborted) return;
-      // First of all: a call that comes from here on opens nothing that nobody would close.
-      closing.abort();
-      const c = await opened?.catch(() => null);
-      if (!c) return;
-      c.watcher.close();
-      // What ends signs the chain's head, which is one more thing to wait for.
-      while (running.size > 0) await Promise.all(running);
-      await c.chain.close();
-    },
-
-    async [Symbol.asyncDispose]() {
-      await this.close();
-    },
+    close,
+    [Symbol.asyncDispose]: close,
   };
 }
 

@@ -19,6 +19,8 @@ export interface Limits {
   readonly waiting: number;
   /** Pending, approved and running requests of one agent. */
   readonly openRequests: number;
+  /** Closed requests that are listed at once. */
+  readonly listed: number;
   /** Unexpired invitations of one app. */
   readonly openInvitations: number;
   /** Entries of one app's roster, which is kept in memory. */
@@ -40,6 +42,7 @@ const defaults: Limits = {
   working: 128,
   waiting: 1000,
   openRequests: 1000,
+  listed: 200,
   openInvitations: 100,
   rosterEntries: 100_000,
   streams: 16,

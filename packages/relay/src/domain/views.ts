@@ -83,10 +83,9 @@ function checkAlive(context: Context, reader: Reader, roster: Roster): void {
     refuse("unauthorized", "This token was revoked while it waited.");
 }
 
-const closedListed = 200;
 const everything = -1;
 
-/** Open: pending, approved or running, all of them. Closed: 200, the newest or those that came before `before`. Newest first. */
+/** Open: pending, approved or running, all of them. Closed: a page of the newest, or of those that came before `before`. Newest first. */
 export function list(
   context: Context,
   reader: Reader,
@@ -95,7 +94,7 @@ export function list(
   const { which, before, roster } = options;
   sweep(context);
   const owner = reader.kind === "agent" ? reader.agent : reader.device;
-  const limit = which === "open" ? everything : closedListed;
+  const limit = which === "open" ? everything : context.limits.listed;
   const below =
     before === undefined ? Number.MAX_SAFE_INTEGER : visible(context.store, reader, before).number;
   return {

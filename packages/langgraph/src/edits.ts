@@ -4,8 +4,10 @@
  * Guarantee: every place in which a message holds a call's arguments is changed, also the copies that providers
  * keep beside `tool_calls` and send back to the model, so that no two of them disagree.
  */
-import type { Json } from "@guard/core";
-import { AIMessage } from "@langchain/core/messages";
+import { canonicalJson, type Json } from "@guard/core";
+import { AIMessage, type BaseMessage, ToolMessage } from "@langchain/core/messages";
+import type { ToolCall } from "@langchain/core/messages/tool";
+import { type Command, isCommand } from "@langchain/langgraph";
 
 type Members = Readonly<Record<string, unknown>>;
 
@@ -50,4 +52,39 @@ export function withEdits(message: AIMessage, edits: ReadonlyMap<string, Json>):
       each(response_metadata.output, "call_id", (_item, args) => ({ arguments: JSON.stringify(args) })),
     ),
   });
+}
+
+const mark = "guard_edited";
+
+/**
+ * Notes, at the message with a call's result, which arguments ran. The calls of a turn end each for itself: were
+ * each to write the AI message that holds them all, the last would undo what the others wrote.
+ */
+export function markEdit<T extends ToolMessage | Command>(output: T, call: ToolCall, args: Json): T {
+  for (const message of resultsIn(output)) {
+    if (message.tool_call_id === call.id)
+      message.additional_kwargs = { ...message.additional_kwargs, [mark]: args };
+  }
+  return output;
+}
+
+function resultsIn(output: ToolMessage | Command): ToolMessage[] {
+  if (!isCommand(output)) return [output];
+  const { messages } = (output.update ?? {}) as { messages?: unknown };
+  return Array.isArray(messages) ? messages.filter(ToolMessage.isInstance) : [];
+}
+
+/** The update by which the turn that `messages` end with shows what ran; undefined where it does already. */
+export function rewriteEdits(messages: readonly BaseMessage[]): { messages: BaseMessage[] } | undefined {
+  const at = messages.findLastIndex((message) => AIMessage.isInstance(message));
+  const turn = messages[at];
+  if (!AIMessage.isInstance(turn) || turn.id === undefined) return undefined;
+  const edits = new Map<string, Json>();
+  for (const message of messages.slice(at + 1)) {
+    if (!ToolMessage.isInstance(message) || message.additional_kwargs[mark] === undefined) continue;
+    const args = message.additional_kwargs[mark] as Json;
+    const shown = turn.tool_calls?.find(({ id }) => id === message.tool_call_id)?.args;
+    if (canonicalJson(shown as Json) !== canonicalJson(args)) edits.set(message.tool_call_id, args);
+  }
+  return edits.size === 0 ? undefined : { messages: [withEdits(turn, edits)] };
 }

@@ -1,0 +1,8 @@
+/** `@guard/langgraph`: Guard for LangGraph and LangChain. */
+export type { ResumeWorker, WakeUp } from "@guard/core/plugin";
+export type { ToolFacts } from "./call.ts";
+export { executionOf } from "./gated.ts";
+export { type AnyTool, type GuardToolsOptions, guardTools } from "./guard-tools.ts";
+export type { GuardInterrupt, WaitingCall } from "./interrupt.ts";
+export { type GuardToolNodeOptions, guardToolNode } from "./tool-node.ts";
+export { type ResumableGraph, type ResumeGraphOptions, resumeWorker } from "./worker.ts";

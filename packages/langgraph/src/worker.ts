@@ -1,0 +1,86 @@
+/**
+ * `resumeWorker`: resumes the runs of a graph once the requests that they wait for have an outcome. Several may be
+ * at work, on any host that has the connection and the checkpointer's database.
+ *
+ * Guarantees: it finds a run by the thread that travels sealed in the request, and loads that thread only; it
+ * answers the one interrupt that names the request, never others of the same thread; what it resumes with grants
+ * nothing.
+ */
+import { ConfigurationError } from "@guard/core";
+import {
+  type ResumeWorker,
+  type ResumeWorkerOptions,
+  resumeLoop,
+  resumeWorkerOptions,
+  type WakeUp,
+  wakeValue,
+} from "@guard/core/plugin";
+import type { RunnableConfig } from "@langchain/core/runnables";
+import { Command, type Interrupt, type StateSnapshot } from "@langchain/langgraph";
+import { waitsFor } from "./interrupt.ts";
+
+/** What is used of a compiled graph, or of what `createAgent` returns. */
+export interface ResumableGraph {
+  readonly checkpointer?: unknown;
+  getState(config: RunnableConfig): Promise<StateSnapshot>;
+  invoke(input: never, config: RunnableConfig): Promise<unknown>;
+}
+
+export interface ResumeGraphOptions extends ResumeWorkerOptions {
+  /** The compiled graph, or the agent, with its checkpointer. */
+  readonly graph: ResumableGraph;
+  /** What a resumed run is given beside its thread: `configurable` values, `context`, callbacks, tags. */
+  readonly config?: RunnableConfig | ((wake: WakeUp) => RunnableConfig | Promise<RunnableConfig>);
+}
+
+const known = [...resumeWorkerOptions, "graph", "config"];
+
+/** @throws ConfigurationError where nothing could be resumed. */
+export function resumeWorker(options: ResumeGraphOptions): ResumeWorker {
+  const { graph, config = {}, ...rest } = options;
+  checkOptions(options);
+  const failed = new Set<string>();
+
+  async function find(wake: WakeUp): Promise<(() => Promise<void>) | null> {
+    const { request, session } = wake;
+    if (session === null) return null;
+    const given = typeof config === "function" ? await config(wake) : config;
+    const own = { ...given, configurable: { ...given.configurable, thread_id: session } };
+    const { tasks } = await graph.getState(own);
+    const run = async (input: unknown) => {
+      failed.add(request);
+      await graph.invoke(input as never, own);
+      failed.delete(request);
+    };
+    const interrupts: readonly Interrupt[] = tasks.flatMap((task) => task.interrupts);
+    const mine = interrupts.find(({ value }) => waitsFor(value, request));
+    // By id alone: a bare value would answer every interrupt of the thread.
+    if (mine?.id !== undefined)
+      return () => run(new Command({ resume: { [mine.id as string]: wakeValue(wake) } }));
+    // Resumed before, and then a later step failed: it goes on from there, or nobody would.
+    const stuck = failed.has(request) && tasks.some(({ error }) => error !== undefined);
+    return stuck ? () => run(null) : null;
+  }
+
+  return resumeLoop({ ...rest, find });
+}
+
+function checkOptions(options: ResumeGraphOptions): void {
+  const unknown = Object.keys(options).filter((key) => !known.includes(key));
+  if (unknown.length > 0) {
+    throw new ConfigurationError(
+      `resumeWorker has no option ${unknown.join(", ")}. It knows: ${known.join(", ")}.`,
+    );
+  }
+  const { graph } = options;
+  if (typeof graph?.getState !== "function" || typeof graph.invoke !== "function") {
+    throw new ConfigurationError(
+      "resumeWorker needs { graph }: a compiled graph, or what createAgent returned.",
+    );
+  }
+  if (typeof graph.checkpointer !== "object" || graph.checkpointer === null) {
+    throw new ConfigurationError(
+      "resumeWorker: the graph has no checkpointer, so there is nothing to resume. Use compile({ checkpointer }).",
+    );
+  }
+}

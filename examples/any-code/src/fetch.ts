@@ -9,7 +9,7 @@ import * as z from "zod";
 
 /** Reads of one API pass; whatever else is sent, or sent elsewhere, is asked. */
 export const readsOf = (origin: string): Rule[] => {
-  const everything = `${origin.replaceAll(/[.\\]/g, "\\$&")}/.*`;
+  const everything = `${origin.replaceAll(/[\^$.*+?()[\]{}|]/g, "\\$&")}/.*`;
   return [{ tool: "fetch", when: { method: "GET", url: { matches: everything } }, then: "allow" }];
 };
 

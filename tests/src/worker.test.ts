@@ -140,6 +140,21 @@ describe("a resume worker", () => {
     expect(errors).toEqual([]);
   });
 
+  test("finds a run that was stored as waiting only after its request was answered", async () => {
+    const { guard, approver } = await kit();
+    const waiting = new Map<string, (wake: WakeUp) => Promise<void>>();
+    const { worker, found, errors } = workerOver(guard, waiting, { storedWithin: 10_000 });
+    await worker.idle();
+    approver.expect("refund").reject("no");
+    const request = await suspended(guard, "s");
+    await until(async () => found.length > 0);
+    await worker.idle();
+    const woken = Promise.withResolvers<WakeUp>();
+    waiting.set(request, async (wake) => woken.resolve(wake));
+    expect(await woken.promise).toMatchObject({ request, state: "rejected" });
+    expect(errors).toEqual([]);
+  });
+
   test("looks back over more closed requests than the relay lists at once, and no further than it was told", async () => {
     let now = Date.now();
     const alice = "alice@example.com";

@@ -19,7 +19,10 @@ export interface ResumeWorkerOptions {
   readonly concurrency?: number;
   /** How old a request may be that is looked at when the worker starts, in milliseconds. Default 7 days. */
   readonly lookBack?: number;
-  /** How long a process may take to store what a call gave, in milliseconds, before the result counts as lost. Default 10,000. */
+  /**
+   * How long a process may take to store that its run waits, or what a call gave, in milliseconds, before the run
+   * counts as gone, or the result as lost. Default 10,000.
+   */
   readonly storedWithin?: number;
   /** Told what could not be resumed after five attempts, or (with null) why the worker has ended. Default: `console.error`. */
   readonly onError?: (error: unknown, wake: WakeUp | null) => void;
@@ -62,6 +65,8 @@ export function resumeLoop(options: ResumeLoopOptions): ResumeWorker {
   const lines = new Map<string, Promise<void>>();
   const busy = new Map<string, { again: boolean }>();
   const work = new Set<Promise<void>>();
+  const looks = new Map<string, number>();
+  let live = false;
   const heard = Promise.withResolvers<void>();
   heard.promise.catch(() => {}); // Whoever asks `idle` gets it, and `onError` has it.
 
@@ -77,14 +82,24 @@ export function resumeLoop(options: ResumeLoopOptions): ResumeWorker {
     return mine;
   }
 
-  /** Resumes the run that waits for `wake`, if one does. False: its result may still be on the way to the storage. */
-  async function resume(wake: WakeUp, patient: boolean): Promise<boolean> {
-    if (stop.signal.aborted) return true;
-    const run = await find(wake);
-    if (run === null) return true;
-    if (wake.state === "completed" && patient) return false;
+  /** Resumes the run that waits for `wake`, if one does. `storing`: its result may be on the way to the storage. */
+  async function resume(wake: WakeUp, patient: boolean): Promise<"resumed" | "absent" | "storing"> {
+    const run = stop.signal.aborted ? null : await find(wake);
+    if (run === null) return "absent";
+    if (wake.state === "completed" && patient) return "storing";
     await run();
-    return true;
+    return "resumed";
+  }
+
+  /**
+   * A run may have been answered before it was stored as waiting, and nothing else would ever wake it: it is looked
+   * for again, soon where the answer has just come, and not for longer than storing takes.
+   */
+  function lookAgain(request: string): void {
+    const delay = looks.get(request) ?? (live ? storedWithin / 100 : storedWithin);
+    if (delay > storedWithin) return void looks.delete(request);
+    looks.set(request, delay * 3);
+    void pauseFor(delay, stop.signal).then(() => stop.signal.aborted || schedule(request));
   }
 
   async function act(request: string): Promise<void> {
@@ -94,9 +109,12 @@ export function resumeLoop(options: ResumeLoopOptions): ResumeWorker {
       try {
         const own = await limit(() => guard.read(request));
         wake = own;
-        if (own.state === "pending" || own.state === "executing") return;
+        if (own.state === "pending" || own.state === "executing") return void looks.delete(request);
         const session = own.session ?? request;
-        if (await inLine(session, () => resume(own, true))) return;
+        const done = await inLine(session, () => resume(own, true));
+        if (done === "absent" && own.state !== "completed") lookAgain(request);
+        else looks.delete(request);
+        if (done !== "storing") return;
         await pauseFor(storedWithin, stop.signal);
         await inLine(session, () => resume(own, false));
         return;
@@ -132,7 +150,10 @@ export function resumeLoop(options: ResumeLoopOptions): ResumeWorker {
     const backoff = newBackoff();
     while (!stop.signal.aborted) {
       try {
-        const onQuiet = () => heard.resolve();
+        const onQuiet = () => {
+          live = true;
+          heard.resolve();
+        };
         for await (const { request } of guard.wakeUps({ signal: stop.signal, lookBack, onQuiet })) {
           schedule(request);
         }

@@ -97,7 +97,7 @@ export function resumeLoop(options: ResumeLoopOptions): ResumeWorker {
    */
   function lookAgain(request: string): void {
     const delay = looks.get(request) ?? (live ? storedWithin / 100 : storedWithin);
-    if (delay > storedWithin) return void looks.delete(request);
+    if (delay === 0 || delay > storedWithin) return void looks.delete(request);
     looks.set(request, delay * 3);
     void pauseFor(delay, stop.signal).then(() => stop.signal.aborted || schedule(request));
   }

@@ -1,0 +1,118 @@
+/**
+ * `resumeWorker`: resumes the suspended run that waits for a request, once it has an outcome.
+ *
+ * Guarantees: it decides nothing, the gate reads the outcome again; runs are found in Mastra's own storage, so that
+ * any process with that and the connection can be the worker; an answer that is faster than Mastra's pause is not
+ * lost.
+ */
+import { ConfigurationError, UnavailableError } from "@guard/core";
+import {
+  type ResumeWorkerOptions as LoopOptions,
+  type ResumeWorker,
+  resumeLoop,
+  resumeWorkerOptions,
+  type WakeUp,
+  wakeValue,
+} from "@guard/core/plugin";
+import type { Mastra } from "@mastra/core/mastra";
+import type { MastraModelOutput } from "@mastra/core/stream";
+import type { AnyWorkflow, Run } from "@mastra/core/workflows";
+import { type AnyAgent, suspendedRuns, type Target } from "./suspended-runs.ts";
+
+/** A run that goes on. */
+export type Resumed =
+  | {
+      readonly kind: "agent";
+      readonly request: string;
+      readonly agent: AnyAgent;
+      readonly run: string;
+      readonly thread: string | null;
+      /** As it begins. Read it or not: the worker reads it to its end. */
+      readonly output: MastraModelOutput<unknown>;
+    }
+  | {
+      readonly kind: "workflow";
+      readonly request: string;
+      readonly workflow: AnyWorkflow;
+      readonly run: string;
+      /** What the workflow gave, or that it waits again. */
+      readonly result: Awaited<ReturnType<Run["resume"]>>;
+    };
+
+export interface ResumeWorkerOptions extends LoopOptions {
+  /** All agents and workflows of it. */
+  readonly mastra?: Mastra;
+  /** Or these. Agents that they hand work to need not be listed. */
+  readonly agents?: readonly AnyAgent[];
+  readonly workflows?: readonly AnyWorkflow[];
+  /** Told of each run that goes on: where its answer is shown or stored. Mastra's memory stores it by itself. */
+  readonly onResumed?: (resumed: Resumed) => void | Promise<void>;
+}
+
+const known = [...resumeWorkerOptions, "mastra", "agents", "workflows", "onResumed"];
+
+/** How long after it was made a request may be answered before its run is suspended: the model speaks to its end first. */
+const speaking = 2 * 60_000;
+
+/** @throws ConfigurationError that says what to do. */
+export function resumeWorker(options: ResumeWorkerOptions): ResumeWorker {
+  const { mastra, onResumed, ...loop } = options;
+  const { agents, workflows } = sourcesOf(options);
+  const runs = suspendedRuns({ agents, workflows });
+
+  return resumeLoop({
+    ...loop,
+    async find(wake) {
+      const target = await runs.find(wake);
+      if (target) return () => resume(target, wake);
+      const { request, state, createdAt } = wake;
+      if (state === "completed" || Date.now() > createdAt + speaking) return null;
+      // Mastra runs tools while the model still speaks, and stores the pause when it has ended: look again.
+      throw new UnavailableError("The run that waits for this request is not suspended yet.", { request });
+    },
+  });
+
+  async function resume(target: Target, wake: WakeUp): Promise<void> {
+    const { run } = target;
+    const { request } = wake;
+    if (target.kind === "workflow") {
+      const { kind, workflow, at } = target;
+      const result = await (await workflow.createRun({ runId: run })).resume({
+        ...at,
+        resumeData: wakeValue(wake),
+      });
+      await onResumed?.({ kind, request, workflow, run, result });
+      return;
+    }
+    const { kind, agent, thread, callId } = target;
+    // Not resumeGenerate: it fails while another call of the run is still suspended.
+    const output = await agent.resumeStream(wakeValue(wake), { runId: run, toolCallId: callId });
+    await Promise.all([output.consumeStream(), onResumed?.({ kind, request, agent, run, thread, output })]);
+  }
+}
+
+function sourcesOf(options: ResumeWorkerOptions) {
+  const unknown = Object.keys(options).filter((key) => !known.includes(key));
+  if (unknown.length > 0) {
+    throw new ConfigurationError(
+      `resumeWorker has no option ${unknown.join(", ")}. It knows: ${known.join(", ")}.`,
+    );
+  }
+  const { mastra } = options;
+  const agents = options.agents ?? Object.values<AnyAgent>(mastra?.listAgents() ?? {});
+  const workflows = options.workflows ?? Object.values<AnyWorkflow>(mastra?.listWorkflows() ?? {});
+  if (agents.length + workflows.length === 0) {
+    throw new ConfigurationError(
+      "resumeWorker needs { mastra }, or { agents } or { workflows }: whose runs it resumes.",
+    );
+  }
+  for (const agent of agents) {
+    if (!agent.getMastraInstance()?.getStorage()) {
+      throw new ConfigurationError(
+        `resumeWorker: the agent ${agent.id} has no storage, so its suspended runs are kept nowhere. ` +
+          "Give it to new Mastra({ agents, storage }).",
+      );
+    }
+  }
+  return { agents, workflows };
+}

@@ -200,8 +200,8 @@ interface Edit {
 /** What the history shows of a call that an approver edited: what runs, and beside it what was asked about. */
 function editOf(call: Pick<AnyCall, "input" | "providerOptions">, outcome: Outcome | undefined): Edit | null {
   if (!outcome?.approved) return null;
-  const { input: asked } = askedOf(call);
-  if (sameJson(outcome.args, asked)) return null;
+  const { input: asked, rewritten } = askedOf(call);
+  if (!rewritten && sameJson(outcome.args, asked)) return null;
   const options = { ...(call.providerOptions as ProviderMetadata | undefined), guard: { asked } };
   return { input: outcome.args, options: options as ProviderMetadata };
 }

@@ -33,6 +33,7 @@ export interface SuspendedTools<T extends ToolSet> {
   readonly tools: T;
   readonly toolApproval: (call: {
     readonly toolCall: AnyCall;
+    readonly tools: ToolSet | undefined;
     readonly messages: ModelMessage[];
   }) => Promise<ToolApprovalStatus>;
 }
@@ -42,6 +43,8 @@ export type Ask = (input: unknown, callId: string) => Promise<Check>;
 
 type Ready = Check & { readonly status: "ready" };
 
+const together =
+  "Pass on tools and toolApproval of one and the same suspendTools: generateText({ model, ...suspendTools(tools, options) }).";
 const known = ["guard", "session", "requester", "facts", "ungated", "onPending"];
 const asks = new WeakMap<object, Ask>();
 
@@ -66,8 +69,7 @@ export function suspendTools<T extends ToolSet>(
       ready.delete(callId);
       if (found?.tool === original.name) return found.check;
       throw new ConfigurationError(
-        `${original.name} did not run: toolApproval has not let this call pass. Pass on tools and toolApproval of one ` +
-          "and the same suspendTools: generateText({ model, ...suspendTools(tools, options) }).",
+        `${original.name} did not run: toolApproval has not let this call pass. ${together}`,
       );
     });
     asks.set(execute, (input, callId) =>
@@ -76,11 +78,20 @@ export function suspendTools<T extends ToolSet>(
     return execute;
   });
 
-  async function statusOf(toolCall: AnyCall, messages: readonly ModelMessage[]): Promise<ToolApprovalStatus> {
+  async function statusOf(
+    toolCall: AnyCall,
+    messages: readonly ModelMessage[],
+    given: ToolSet = {},
+  ): Promise<ToolApprovalStatus> {
     const { toolCallId, toolName, input } = toolCall;
     if (ungated.has(toolName)) return "not-applicable";
-    const ask = Object.hasOwn(wrapped, toolName) ? askOf(wrapped[toolName]) : undefined;
-    if (!ask) return denied(`${toolName} is not known to the guard. Give it to suspendTools; nothing ran.`);
+    const own = Object.hasOwn(wrapped, toolName) ? wrapped[toolName] : undefined;
+    const ask = askOf(own);
+    if (!ask)
+      return denied(`${toolName} did not run: it is not one of the tools that suspendTools was given.`);
+    // A tool that runs by itself would not be stopped by what is found here (config-fail-open).
+    if (!Object.hasOwn(given, toolName) || given[toolName]?.execute !== own?.execute)
+      return denied(`${toolName} did not run: ${together}`);
     const again = isInHistory(messages, toolCallId);
     const asked = again ? askedOf(toolCall) : { input, rewritten: false };
     const check = await ask(asked.input, toolCallId);
@@ -102,10 +113,10 @@ export function suspendTools<T extends ToolSet>(
 
   return {
     tools: wrapped,
-    async toolApproval({ toolCall, messages }) {
+    async toolApproval({ toolCall, tools: given, messages }) {
       ready.delete(toolCall.toolCallId);
       try {
-        return await statusOf(toolCall, messages);
+        return await statusOf(toolCall, messages, given);
       } catch (error) {
         return denied(`${toolCall.toolName} did not run. ${refusalOf(error)}`);
       }

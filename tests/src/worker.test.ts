@@ -234,6 +234,19 @@ describe("a resume worker", () => {
     expect([tries, fine, String(errors[0])]).toEqual([5, 1, "Error: the graph is broken"]);
   });
 
+  test("an answer that is faster than the framework finds its run all the same", async () => {
+    const { guard, approver } = await kit();
+    approver.expect("refund").approve();
+    const waiting = new Map<string, (wake: WakeUp) => Promise<void>>();
+    const { worker, found } = workerOver(guard, waiting);
+    const request = await suspended(guard, "s");
+    await until(async () => found.length > 0);
+    await worker.idle();
+    const woken = Promise.withResolvers<WakeUp>();
+    waiting.set(request, async (wake) => woken.resolve(wake));
+    expect(await woken.promise).toMatchObject({ request, state: "approved" });
+  });
+
   test("a result on its way to the storage is left alone; one that never gets there is told", async () => {
     const { guard, approver } = await kit();
     approver.expect("refund").approve();

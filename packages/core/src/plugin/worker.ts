@@ -47,6 +47,8 @@ export const resumeWorkerOptions = ["guard", "concurrency", "lookBack", "storedW
 
 const most = 5;
 const day = 86_400_000;
+/** How long a model may speak on after it has asked for a call: until then its run is stored nowhere. */
+const speaking = 10 * 60_000;
 
 /** @throws ConfigurationError */
 export function resumeLoop(options: ResumeLoopOptions): ResumeWorker {
@@ -66,7 +68,6 @@ export function resumeLoop(options: ResumeLoopOptions): ResumeWorker {
   const busy = new Map<string, { again: boolean }>();
   const work = new Set<Promise<void>>();
   const looks = new Map<string, number>();
-  let live = false;
   const heard = Promise.withResolvers<void>();
   heard.promise.catch(() => {}); // Whoever asks `idle` gets it, and `onError` has it.
 
@@ -93,12 +94,12 @@ export function resumeLoop(options: ResumeLoopOptions): ResumeWorker {
 
   /**
    * A run may have been answered before it was stored as waiting, and nothing else would ever wake it: it is looked
-   * for again, soon where the answer has just come, and not for longer than storing takes.
+   * for again, ever less often, for as long as a model may go on speaking after a call.
    */
-  function lookAgain(request: string): void {
-    const delay = looks.get(request) ?? (live ? storedWithin / 100 : storedWithin);
-    if (delay === 0 || delay > storedWithin) return void looks.delete(request);
-    looks.set(request, delay * 3);
+  function lookAgain({ request, createdAt }: WakeUp): void {
+    if (Date.now() - createdAt > speaking) return void looks.delete(request);
+    const delay = looks.get(request) ?? 100;
+    looks.set(request, Math.min(delay * 2, 30_000));
     void pauseFor(delay, stop.signal).then(() => stop.signal.aborted || schedule(request));
   }
 
@@ -112,7 +113,7 @@ export function resumeLoop(options: ResumeLoopOptions): ResumeWorker {
         if (own.state === "pending" || own.state === "executing") return void looks.delete(request);
         const session = own.session ?? request;
         const done = await inLine(session, () => resume(own, true));
-        if (done === "absent" && own.state !== "completed") lookAgain(request);
+        if (done === "absent" && own.state !== "completed") lookAgain(own);
         else looks.delete(request);
         if (done !== "storing") return;
         await pauseFor(storedWithin, stop.signal);
@@ -150,10 +151,7 @@ export function resumeLoop(options: ResumeLoopOptions): ResumeWorker {
     const backoff = newBackoff();
     while (!stop.signal.aborted) {
       try {
-        const onQuiet = () => {
-          live = true;
-          heard.resolve();
-        };
+        const onQuiet = () => heard.resolve();
         for await (const { request } of guard.wakeUps({ signal: stop.signal, lookBack, onQuiet })) {
           schedule(request);
         }

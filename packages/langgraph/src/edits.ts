@@ -83,8 +83,8 @@ export function rewriteEdits(messages: readonly BaseMessage[]): { messages: Base
   for (const message of messages.slice(at + 1)) {
     if (!ToolMessage.isInstance(message) || message.additional_kwargs[mark] === undefined) continue;
     const args = message.additional_kwargs[mark] as Json;
-    const shown = turn.tool_calls?.find(({ id }) => id === message.tool_call_id)?.args;
-    if (canonicalJson(shown as Json) !== canonicalJson(args)) edits.set(message.tool_call_id, args);
+    const call = turn.tool_calls?.find(({ id }) => id === message.tool_call_id);
+    if (call && canonicalJson(call.args) !== canonicalJson(args)) edits.set(message.tool_call_id, args);
   }
   return edits.size === 0 ? undefined : { messages: [withEdits(turn, edits)] };
 }

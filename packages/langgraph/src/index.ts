@@ -4,5 +4,11 @@ export type { ToolFacts } from "./call.ts";
 export { executionOf } from "./gated.ts";
 export { type AnyTool, type GuardToolsOptions, guardTools } from "./guard-tools.ts";
 export type { GuardInterrupt, WaitingCall } from "./interrupt.ts";
+export {
+  type GuardMiddleware,
+  type GuardMiddlewareOptions,
+  guardMiddleware,
+  type ToolCallRequest,
+} from "./middleware.ts";
 export { type GuardToolNodeOptions, guardToolNode } from "./tool-node.ts";
 export { type ResumableGraph, type ResumeGraphOptions, resumeWorker } from "./worker.ts";

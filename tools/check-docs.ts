@@ -135,6 +135,7 @@ export function check(checked: readonly Page[]): { problems: string[]; blocks: n
     const compilerOptions = {
       noUnusedLocals: true,
       jsx: "react-jsx",
+      exactOptionalPropertyTypes: false, // As in most applications; some of langchain's own types need it so.
       rewriteRelativeImportExtensions: false, // Nothing is emitted; "given/…" is no relative path.
       paths: ownPackages(),
       typeRoots: [join(root, "node_modules", "@types")],

@@ -237,6 +237,16 @@ describe("a function", () => {
     expect(typeof wrong).toBe("function");
   });
 
+  test("a question is answered by the argument that the approver fills in (docs/migrate/from-humanlayer.md)", async () => {
+    const { guard, approver } = await kit();
+    const schema = z.strictObject({ question: z.string(), answer: z.string() });
+    const askHuman = guard.protect("askHuman", ({ answer }: z.infer<typeof schema>) => answer, { schema });
+    approver
+      .expect("askHuman", { question: "Which?", answer: "" })
+      .edit({ question: "Which?", answer: "Both" });
+    expect(await askHuman({ question: "Which?", answer: "" })).toBe("Both");
+  });
+
   test("a generator is refused: it would run after the evidence says that it has", async () => {
     const { guard } = await kit();
     expect(() => guard.protect("all", function* () {})).toThrow("Use guard.runStream");

@@ -1,0 +1,18 @@
+/** Misuse fails when things are put together, with a message that says what to do (config-fail-open). */
+import { testGuard } from "@guard/testing";
+import { expect, onTestFinished, test } from "vitest";
+import type { Subject } from "../subject.ts";
+
+export function misuse(subject: Subject): void {
+  test.for(subject.misuse)("config-fail-open: $title", async ({ make, says }) => {
+    const { guard, close } = await testGuard();
+    onTestFinished(close);
+    let thrown: unknown;
+    try {
+      make(guard);
+    } catch (error) {
+      thrown = error;
+    }
+    expect(thrown).toMatchObject({ code: "configuration", message: expect.stringMatching(says) });
+  });
+}

@@ -1,0 +1,104 @@
+/** Parallel calls have an outcome each, in any order of the answers. */
+import type { Held } from "@guard/testing";
+import { expect, test } from "vitest";
+import {
+  expectWhole,
+  lookup,
+  pay,
+  play,
+  ranOf,
+  resultOf,
+  scene,
+  settled,
+  turnOf,
+  until,
+  work,
+} from "../scene.ts";
+import type { Subject } from "../subject.ts";
+
+const [first, second, third] = [pay("c1", 1), pay("c2", 2), pay("c3", 3)];
+const edited = { to: "bob", amount: 33 };
+const given = [
+  { call: first, give: (held: Held) => held.approve() },
+  { call: second, give: (held: Held) => held.reject("not this one") },
+  { call: third, give: (held: Held) => held.edit(edited) },
+] as const;
+
+export function siblings(subject: Subject): void {
+  if (subject.traits.calls === "one") return;
+  const suspend = subject.mode === "suspend";
+
+  test.for([
+    { order: [0, 1, 2], each: false },
+    { order: [2, 1, 0], each: suspend },
+    { order: [1, 2, 0], each: suspend },
+    { order: [1, 0, 2], each: false },
+  ])(
+    "sibling-loss, positional-mismatch, stale-decision: answered in the order $order",
+    async ({ order, each }) => {
+      const s = await scene(subject, { script: turnOf(first, lookup("free"), second, third) });
+      const answers = given.map(({ call, give }) => ({
+        held: s.approver.expect("pay", call.args).hold(),
+        give,
+      }));
+      await play(
+        s,
+        order.map((at) => answers[at] as (typeof answers)[number]),
+        { each },
+      );
+      const free = ranOf(lookup("free"));
+      expect(s.tools.ran[0]).toBe(free);
+      expect(s.tools.ran.toSorted()).toEqual([free, ranOf(first), ranOf(third, edited)].toSorted());
+      expect(await resultOf(s, "c1")).toEqual({ kind: "result", text: `done: ${ranOf(first)}` });
+      expect(await resultOf(s, "c2")).toMatchObject({
+        kind: "error",
+        text: expect.stringContaining("not this one"),
+      });
+      expect(await resultOf(s, "c3")).toEqual({ kind: "result", text: `done: ${ranOf(third, edited)}` });
+      expect(await resultOf(s, "free")).toEqual({ kind: "result", text: `done: ${free}` });
+      expect(s.asked).toHaveLength(3);
+      await expectWhole(s);
+      s.approver.done();
+    },
+  );
+
+  test("calls that need nobody run before anybody has answered", async () => {
+    const s = await scene(subject, { script: turnOf(first, lookup("free")) });
+    const held = s.approver.expect("pay").hold();
+    const running = s.process().start();
+    await held.arrived;
+    await until(() => s.tools.ran.length > 0);
+    expect(s.tools.ran).toEqual([ranOf(lookup("free"))]);
+    await held.approve();
+    if (suspend) await work(s);
+    await running;
+    expect(s.tools.ran).toEqual([ranOf(lookup("free")), ranOf(first)]);
+  });
+
+  test(`an approved call ${subject.traits.runsBeforeSiblings ? "does not wait" : "waits"} for its siblings' answers`, async () => {
+    const s = await scene(subject, { script: turnOf(first, second) });
+    const [one, two] = [first, second].map(({ args }) => s.approver.expect("pay", args).hold()) as [
+      Held,
+      Held,
+    ];
+    const running = s.process().start();
+    await Promise.all([one.arrived, two.arrived]);
+    await one.approve();
+    if (suspend) {
+      await running;
+      await settled(s.guard, one);
+      await work(s);
+      expect(s.tools.ran).toEqual(subject.traits.runsBeforeSiblings ? [ranOf(first)] : []);
+    } else {
+      await until(() => s.tools.ran.length > 0);
+    }
+    await two.approve();
+    if (suspend) {
+      await settled(s.guard, two);
+      await work(s);
+    }
+    await running;
+    expect(s.tools.ran.toSorted()).toEqual([ranOf(first), ranOf(second)]);
+    await expectWhole(s);
+  });
+}

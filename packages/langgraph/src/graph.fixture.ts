@@ -99,3 +99,8 @@ export const results = (state: unknown) =>
   (state as { messages: BaseMessage[] }).messages
     .filter((message) => ToolMessage.isInstance(message))
     .map((message) => [message.tool_call_id, message.status, message.text]);
+
+/** Waits for something that another party does. */
+export async function until(done: () => Promise<boolean>): Promise<void> {
+  while (!(await done())) await new Promise((resolve) => setTimeout(resolve, 5));
+}

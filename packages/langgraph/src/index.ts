@@ -1,5 +1,6 @@
 /** `@guard/langgraph`: Guard for LangGraph and LangChain. */
 export type { ResumeWorker, WakeUp } from "@guard/core/plugin";
+export { type ApprovalNodeOptions, approvalNode, type NodeAction } from "./approval-node.ts";
 export type { ToolFacts } from "./call.ts";
 export { executionOf } from "./gated.ts";
 export { type AnyTool, type GuardToolsOptions, guardTools } from "./guard-tools.ts";

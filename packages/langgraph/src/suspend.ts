@@ -15,6 +15,10 @@ export function pausableThread(who: string, config: LangGraphRunnableConfig): st
         'Where a call may simply wait, use mode: "wait".',
     );
   }
+  // Part of idempotency keys: without it a node that starts again would ask again.
+  if (config.executionInfo === undefined) {
+    throw new ConfigurationError(`${who} runs inside of a graph only, with LangGraph 1.3 or later.`);
+  }
   const thread = threadOf(config);
   if (thread === null) {
     throw new ConfigurationError(

@@ -8,6 +8,7 @@
  */
 import { ConfigurationError } from "@guard/core";
 import {
+  checkToolOptions,
   type ResumeWorker,
   type ResumeWorkerOptions,
   resumeLoop,
@@ -37,8 +38,8 @@ const known = [...resumeWorkerOptions, "graph", "config"];
 
 /** @throws ConfigurationError where nothing could be resumed. */
 export function resumeWorker(options: ResumeGraphOptions): ResumeWorker {
-  const { graph, config = {}, ...rest } = options;
   checkOptions(options);
+  const { graph, config = {}, ...rest } = options;
   const failed = new Set<string>();
 
   async function find(wake: WakeUp): Promise<(() => Promise<void>) | null> {
@@ -66,12 +67,7 @@ export function resumeWorker(options: ResumeGraphOptions): ResumeWorker {
 }
 
 function checkOptions(options: ResumeGraphOptions): void {
-  const unknown = Object.keys(options).filter((key) => !known.includes(key));
-  if (unknown.length > 0) {
-    throw new ConfigurationError(
-      `resumeWorker has no option ${unknown.join(", ")}. It knows: ${known.join(", ")}.`,
-    );
-  }
+  checkToolOptions("resumeWorker", options, { known });
   const { graph } = options;
   if (typeof graph?.getState !== "function" || typeof graph.invoke !== "function") {
     throw new ConfigurationError(

@@ -5,13 +5,19 @@ import { counted, root, run } from "./run.ts";
 
 const packages = ["core", "device"];
 
-export async function tryChromium(directory: string, say: (line: string) => void): Promise<void> {
+/** @throws Error that says what to install */
+export function chromiumPath(): string {
   const chromium = process.env.GUARD_CHROMIUM ?? "/usr/bin/chromium";
   if (!existsSync(chromium)) {
     throw new Error(
       `There is no ${chromium}. Install it (apt-get install chromium), or name another in GUARD_CHROMIUM.`,
     );
   }
+  return chromium;
+}
+
+export async function tryChromium(directory: string, say: (line: string) => void): Promise<void> {
+  chromiumPath();
   for (const name of packages) {
     const report = join(directory, `chromium-${name}.json`);
     const vitest = [

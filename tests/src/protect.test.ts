@@ -171,7 +171,7 @@ describe("an object", () => {
     const lax = (object: unknown, options?: object) => () =>
       guard.protect("shop", object as object, options as never);
     expect(lax(shop)).toThrow("takes 3 arguments. Name what it takes: methods: { refund: { params: […] } }");
-    expect(lax(shop, { methods: { refund: { params: ["order"] } } })).toThrow("name its 3 arguments");
+    expect(lax(shop, { methods: { refund: { params: ["order"] } } })).toThrow("names its 3 arguments");
     expect(lax(shop, { methods: { refund: { params: ["a", "a"] } } })).toThrow("each once");
     expect(lax(shop, { methods: { refnd: {} } })).toThrow("no method refnd");
     expect(lax(shop, { methods: { rate: {} } })).toThrow("no method rate");
@@ -182,6 +182,9 @@ describe("an object", () => {
     expect(lax({ a: 1 })).toThrow("nothing to guard");
     expect(lax(null)).toThrow("needs a function");
     expect(lax({ async *all() {} })).toThrow("shop.all is a generator");
+    expect(lax({ Shop })).toThrow("shop.Shop is a class");
+    expect(lax(Promise.resolve(shop))).toThrow("Await it first");
+    expect(lax(shop, { methods: { refund: { params: "order, amount, note" } } })).toThrow("has to be a list");
     expect(() => guard.protect("", shop, { methods })).toThrow("needs a name");
   });
 
@@ -247,9 +250,10 @@ describe("a function", () => {
     expect(await askHuman({ question: "Which?", answer: "" })).toBe("Both");
   });
 
-  test("a generator is refused: it would run after the evidence says that it has", async () => {
+  test("a generator is refused: it would run after the evidence says that it has; a class, which cannot be called", async () => {
     const { guard } = await kit();
     expect(() => guard.protect("all", function* () {})).toThrow("Use guard.runStream");
+    expect(() => guard.protect("Shop", Shop as never)).toThrow("Protect an object of it");
     expect(() => guard.protect("all", () => 1, { methods: {} } as never)).toThrow("no option methods");
   });
 });

@@ -8,7 +8,7 @@
 import type { Json } from "../action/canonical.ts";
 import type { Facts } from "../approval/request.ts";
 import { ConfigurationError, ValidationError } from "../errors.ts";
-import { actionOf, checkKnown, known, type ProtectOptions, refuseGenerator } from "./protected-action.ts";
+import { actionOf, checkKnown, known, type ProtectOptions, refuseUncallable } from "./protected-action.ts";
 import type { ActionInput, Execute } from "./types.ts";
 
 type Method = (...args: never[]) => unknown;
@@ -125,6 +125,7 @@ function checkOptions(name: string, members: Map<string, PropertyDescriptor>, op
   checkKnown(`protect("${name}")`, options, ["methods", "ungated", "session", "requester"]);
   const isMethod = (key: string) => typeof members.get(key)?.value === "function";
   if (![...members.keys()].some(isMethod)) refuse("the object has no methods, so there is nothing to guard.");
+  if (isMethod("then")) refuse("it is a promise, or would be taken for one. Await it first.");
   for (const key of options.ungated ?? []) {
     if (!members.has(key)) refuse(`it has no member ${key}. Is it misspelt in ungated?`);
     if (Object.hasOwn(options.methods ?? {}, key))
@@ -140,21 +141,21 @@ function checkOptions(name: string, members: Map<string, PropertyDescriptor>, op
 function plain(name: string, key: string, value: unknown): unknown {
   if (value === null || (typeof value !== "object" && typeof value !== "function")) return value;
   throw new ConfigurationError(
-    `${name}.${key} is an object, and nobody would guard its methods. ` +
+    `${name}.${key} gives an object or a function, and nobody would guard that. ` +
       `Protect it by itself, guard.protect("${name}.${key}", …), or list ${key} in ungated.`,
   );
 }
 
 /** Makes of what a method is called with an action, and of an action's arguments, perhaps edited, what it is run with. */
 function taker(tool: string, key: string, fn: Method, own: Own) {
-  refuseGenerator(tool, fn);
+  refuseUncallable(tool, fn);
   const { params, facts, schema, ...rest } = own;
   const hint = `Name what it takes: methods: { ${key}: { params: […] } }.`;
   if (params === undefined && fn.length > 1)
     throw new ConfigurationError(`protect: ${tool} takes ${fn.length} arguments. ${hint}`);
-  if (params !== undefined && (new Set(params).size !== params.length || params.length < fn.length))
+  if (params !== undefined && !areNames(params, fn.length))
     throw new ConfigurationError(
-      `protect: params of ${tool} has to name its ${fn.length} arguments, each once.`,
+      `protect: params of ${tool} has to be a list that names its ${fn.length} arguments, each once.`,
     );
 
   return (given: readonly unknown[]): { action: ActionInput; values(args: Json): unknown[] } => {
@@ -186,6 +187,11 @@ function taker(tool: string, key: string, fn: Method, own: Own) {
     };
     return { action: { ...action, validate: fits }, values };
   };
+}
+
+function areNames(params: readonly string[], least: number): boolean {
+  const names = Array.isArray(params) && params.every((name) => typeof name === "string" && name !== "");
+  return names && new Set(params).size === params.length && params.length >= least;
 }
 
 function isOneObject(values: readonly unknown[]): boolean {

@@ -7,7 +7,7 @@
 import type { Json } from "../action/canonical.ts";
 import { ConfigurationError } from "../errors.ts";
 import { type ProtectedObject, type ProtectObjectOptions, protectObject } from "./protect-object.ts";
-import { actionOf, checkKnown, known, type ProtectOptions, refuseGenerator } from "./protected-action.ts";
+import { actionOf, checkKnown, known, type ProtectOptions, refuseUncallable } from "./protected-action.ts";
 import type { ActionInput, Execute, Execution, RunOptions } from "./types.ts";
 
 export interface ProtectedCall extends RunOptions {
@@ -71,7 +71,7 @@ function protectFunction(
   options: ProtectOptions<Json>,
 ): Protected<Json, unknown> {
   checkKnown(`protect("${tool}")`, options, [...known, "session", "requester"]);
-  refuseGenerator(tool, fn);
+  refuseUncallable(tool, fn);
   return async (args, call = {}) => {
     const { session = options.session, callId, requester = options.requester, ...runOptions } = call;
     const action: ActionInput = {

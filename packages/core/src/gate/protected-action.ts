@@ -40,12 +40,19 @@ export function checkKnown(who: string, options: object, names: readonly string[
 
 const generators = [function* () {}, async function* () {}].map((fn) => fn.constructor);
 
-/** A generator does nothing when it is called: the evidence would say that it ran before it did. */
-export function refuseGenerator(tool: string, fn: (...args: never[]) => unknown): void {
-  if (!generators.some((kind) => fn instanceof kind)) return;
-  throw new ConfigurationError(
-    `protect: ${tool} is a generator, which runs while it is read. Use guard.runStream for it.`,
-  );
+/** @throws ConfigurationError for functions that would not run when they are called. */
+export function refuseUncallable(tool: string, fn: object): void {
+  // The evidence would say that it ran before it did.
+  if (generators.some((kind) => fn instanceof kind)) {
+    throw new ConfigurationError(
+      `protect: ${tool} is a generator, which runs while it is read. Use guard.runStream for it.`,
+    );
+  }
+  if (Object.getOwnPropertyDescriptor(fn, "prototype")?.writable === false) {
+    throw new ConfigurationError(
+      `protect: ${tool} is a class. Protect an object of it, or a function that makes one.`,
+    );
+  }
 }
 
 /** What a call of `tool` with `args` is, as far as the options say. */

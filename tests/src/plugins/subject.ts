@@ -76,8 +76,14 @@ export interface Traits {
   readonly historyShowsEdits: boolean;
   /** Whether an approved call runs while its siblings still wait. */
   readonly runsBeforeSiblings: boolean;
-  /** Whether a later turn may use a call's id again, as some models number their calls anew in each turn. */
-  readonly idsMayRepeat: boolean;
+  /**
+   * What becomes of a call in a later turn that has the id of an earlier one, as some models number their calls anew
+   * in each turn: it is asked; the gate refuses it, and the model reads that it has run; or the framework itself
+   * takes the earlier result for it.
+   */
+  readonly repeatedIds: "asked" | "refused" | "skipped";
+  /** What the model reads otherwise than without the plugin, by the case. */
+  readonly unlike?: Readonly<Record<string, string>>;
   /**
    * Where two processes resume one run at once: whether what is stored in the end has every result. Where it has
    * not, the model reads that another process runs the call.

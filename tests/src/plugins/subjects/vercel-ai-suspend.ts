@@ -52,7 +52,7 @@ export const suspendSubjects: readonly Subject[] = Object.entries(loops).map(([n
     model: true,
     historyShowsEdits: true,
     runsBeforeSiblings: false,
-    idsMayRepeat: false,
+    repeatedIds: "refused",
     racesKeepResults: false,
     subAgents: "none",
     argsByReference: false,

@@ -50,7 +50,7 @@ export const waitSubjects: readonly Subject[] = Object.entries(loops).map(([name
     model: true,
     historyShowsEdits: false,
     runsBeforeSiblings: true,
-    idsMayRepeat: true,
+    repeatedIds: "asked",
     racesKeepResults: true,
     subAgents: "wait",
     argsByReference: true,

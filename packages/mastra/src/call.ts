@@ -79,14 +79,14 @@ export async function pass<R>(
 }
 
 /**
- * The same on every pass over one call. A step is told apart by its arguments too, because it may run once for each
- * item of a list. What neither a model nor a step calls has the gate's own key.
+ * The same on every pass over one call. The arguments are in it, because some models number their calls anew in
+ * each turn, and a step may run once for each item of a list. What neither calls has the gate's own key.
  */
 function keyOf(place: Place, session: string, run: string, args: unknown): { key?: string } {
   const { agent, callId, step } = place;
-  const call =
-    callId !== null ? ["call", callId] : step !== null ? ["step", step, JSON.stringify(args)] : null;
-  return call === null ? {} : { key: canonicalJson(["mastra", session, run, agent, ...call]) };
+  const call = callId !== null ? ["call", callId] : step !== null ? ["step", step] : null;
+  if (call === null) return {};
+  return { key: canonicalJson(["mastra", session, run, agent, ...call, JSON.stringify(args) ?? ""]) };
 }
 
 /** Reads what storage says about an earlier pass. A forged one has other arguments or another key: it is asked anew. */

@@ -6,7 +6,7 @@ import type { MastraModelConfig } from "@mastra/core/llm";
 import { Mastra } from "@mastra/core/mastra";
 import { InMemoryStore } from "@mastra/core/storage";
 import { createTool } from "@mastra/core/tools";
-import { afterEach } from "vitest";
+import { afterEach, expect } from "vitest";
 import * as z from "zod";
 import { guardAgent, guardHooks, type Resumed, resumeWorker } from "./index.ts";
 import { type Call, scripted } from "./scripted-model.fixture.ts";
@@ -60,34 +60,40 @@ export async function kit(): Promise<Kit> {
   return { ...made, ran, tools: makeTools(ran) };
 }
 
-export type Kind = "guardAgent" | "guardHooks";
+export const kinds = ["guardAgent", "guardHooks"] as const;
+type Kind = (typeof kinds)[number];
 
 export interface Parts {
   readonly script: Parameters<typeof scripted>[0];
   readonly storage?: InMemoryStore;
   readonly mode?: "suspend" | "wait";
-  readonly id?: string;
+  /** Further options of the guard's. */
+  readonly options?: object;
 }
 
-/** One of the two ways to guard an agent, registered with a Mastra of its own. */
-export function agentOf({ guard, tools }: Kit, kind: Kind, parts: Parts) {
-  const { script, storage = new InMemoryStore(), mode = "suspend", id = "support" } = parts;
+/** An agent, guarded in one of the two ways or not at all, registered with a Mastra of its own. */
+export function agentOf({ guard, tools }: Kit, kind: Kind | "none", parts: Parts) {
+  const { script, storage = new InMemoryStore(), mode = "suspend", options = {} } = parts;
   const model = scripted(script);
-  const config = { id, name: id, instructions: "help", model: model as unknown as MastraModelConfig, tools };
+  const config = { id: "support", name: "support", instructions: "help", model: asModel(model), tools };
+  const given = { guard, mode, ...options };
   const agent =
     kind === "guardAgent"
-      ? guardAgent(config, { guard, mode })
-      : new Agent({ ...config, hooks: guardHooks({ guard, mode }) });
-  const mastra = new Mastra({ agents: { [id]: agent }, storage, logger: false });
+      ? guardAgent(config, given)
+      : new Agent({ ...config, ...(kind === "guardHooks" ? { hooks: guardHooks(given) } : {}) });
+  const mastra = new Mastra({ agents: { support: agent }, storage, logger: false });
   return { agent, mastra, model, storage };
 }
+
+/** Mastra's own types of the model differ from the SDK's in a detail of generate. */
+export const asModel = (model: ReturnType<typeof scripted>) => model as unknown as MastraModelConfig;
 
 /** A worker that collects what it resumed. */
 export function workerOf(options: Omit<Parameters<typeof resumeWorker>[0], "onResumed">) {
   const resumed: Resumed[] = [];
   const errors: unknown[] = [];
   const worker = resumeWorker({
-    storedWithin: 200,
+    storedWithin: 2000,
     onError: (error) => errors.push(error),
     ...options,
     onResumed: (one) => {
@@ -96,4 +102,20 @@ export function workerOf(options: Omit<Parameters<typeof resumeWorker>[0], "onRe
   });
   open.push(worker);
   return { worker, resumed, errors };
+}
+
+/** The texts of the first `count` resumed runs of agents, once they have ended. */
+export async function runOut(resumed: readonly Resumed[], count: number): Promise<string[]> {
+  await expect.poll(() => resumed.length, { timeout: 10_000 }).toBeGreaterThanOrEqual(count);
+  const texts = resumed.map((one) => (one.kind === "agent" ? one.output.text : Promise.resolve("")));
+  return Promise.all(texts);
+}
+
+/** Reads a stream to its end, and gives its text. */
+export async function streamed(output: { fullStream: AsyncIterable<{ type: string; payload?: unknown }> }) {
+  let text = "";
+  for await (const { type, payload } of output.fullStream) {
+    if (type === "text-delta") text += (payload as { text: string }).text;
+  }
+  return text;
 }

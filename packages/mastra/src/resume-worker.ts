@@ -2,8 +2,7 @@
  * `resumeWorker`: resumes the suspended run that waits for a request, once it has an outcome.
  *
  * Guarantees: it decides nothing, the gate reads the outcome again; runs are found in Mastra's own storage, so that
- * any process with that and the connection can be the worker; an answer that is faster than Mastra's pause is not
- * lost.
+ * any process with that and the connection can be the worker.
  */
 import { ConfigurationError, UnavailableError } from "@guard/core";
 import {
@@ -51,43 +50,67 @@ export interface ResumeWorkerOptions extends LoopOptions {
 
 const known = [...resumeWorkerOptions, "mastra", "agents", "workflows", "onResumed"];
 
-/** How long after it was made a request may be answered before its run is suspended: the model speaks to its end first. */
-const speaking = 2 * 60_000;
-
 /** @throws ConfigurationError that says what to do. */
 export function resumeWorker(options: ResumeWorkerOptions): ResumeWorker {
-  const { mastra, onResumed, ...loop } = options;
-  const { agents, workflows } = sourcesOf(options);
-  const runs = suspendedRuns({ agents, workflows });
+  const { mastra: _mastra, agents: _agents, workflows: _workflows, onResumed, ...loop } = options;
+  const runs = suspendedRuns(sourcesOf(options));
+  const atWork = new Set<string>();
+  const { onError = (error: unknown) => console.error("A run that Guard resumed has failed:", error) } =
+    options;
 
   return resumeLoop({
     ...loop,
     async find(wake) {
       const target = await runs.find(wake);
-      if (target) return () => resume(target, wake);
-      const { request, state, createdAt } = wake;
-      if (state === "completed" || Date.now() > createdAt + speaking) return null;
-      // Mastra runs tools while the model still speaks, and stores the pause when it has ended: look again.
-      throw new UnavailableError("The run that waits for this request is not suspended yet.", { request });
+      return target && (() => resume(target, wake));
     },
   });
 
   async function resume(target: Target, wake: WakeUp): Promise<void> {
     const { run } = target;
     const { request } = wake;
+    const resumeData = wakeValue(wake);
     if (target.kind === "workflow") {
       const { kind, workflow, at } = target;
-      const result = await (await workflow.createRun({ runId: run })).resume({
-        ...at,
-        resumeData: wakeValue(wake),
-      });
-      await onResumed?.({ kind, request, workflow, run, result });
-      return;
+      const result = await (await workflow.createRun({ runId: run })).resume({ ...at, resumeData });
+      return goneOn(wake, () => onResumed?.({ kind, request, workflow, run, result }));
     }
-    const { kind, agent, thread, callId } = target;
-    // Not resumeGenerate: it fails while another call of the run is still suspended.
-    const output = await agent.resumeStream(wakeValue(wake), { runId: run, toolCallId: callId });
-    await Promise.all([output.consumeStream(), onResumed?.({ kind, request, agent, run, thread, output })]);
+    await alone(run, request, async () => {
+      const before = await runs.stateOf(target);
+      if (before === null) return; // Somebody else has resumed it.
+      const { kind, agent, thread, callId } = target;
+      // Not resumeGenerate: it fails while another call of the run is still suspended.
+      const output = await agent.resumeStream(resumeData, { runId: run, toolCallId: callId });
+      await goneOn(wake, async () => {
+        await Promise.all([
+          output.consumeStream(),
+          onResumed?.({ kind, request, agent, run, thread, output }),
+        ]);
+        if (output.error) throw output.error;
+      });
+      await runs.stored(target, before);
+    });
+  }
+
+  /** One resume of a run at a time, also where its calls are of several sessions (a sub-agent's is another). */
+  async function alone(run: string, request: string, work: () => Promise<void>): Promise<void> {
+    if (atWork.has(run))
+      throw new UnavailableError("The run is being resumed for another call.", { request });
+    atWork.add(run);
+    try {
+      await work();
+    } finally {
+      atWork.delete(run);
+    }
+  }
+
+  /** The run waits no more: to try again would find nothing, and say nothing. */
+  async function goneOn(wake: WakeUp, rest: () => Promise<void> | void): Promise<void> {
+    try {
+      await rest();
+    } catch (error) {
+      onError(error, wake);
+    }
   }
 }
 
@@ -98,7 +121,10 @@ function sourcesOf(options: ResumeWorkerOptions) {
       `resumeWorker has no option ${unknown.join(", ")}. It knows: ${known.join(", ")}.`,
     );
   }
-  const { mastra } = options;
+  const { guard, mastra } = options;
+  if (typeof guard?.wakeUps !== "function") {
+    throw new ConfigurationError("resumeWorker needs { guard }: what createGuard returned.");
+  }
   const agents = options.agents ?? Object.values<AnyAgent>(mastra?.listAgents() ?? {});
   const workflows = options.workflows ?? Object.values<AnyWorkflow>(mastra?.listWorkflows() ?? {});
   if (agents.length + workflows.length === 0) {

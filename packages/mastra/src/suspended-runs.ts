@@ -12,15 +12,18 @@ import type { AnyWorkflow } from "@mastra/core/workflows";
 // biome-ignore lint/suspicious/noExplicitAny: agents of every id, tools, output and context, as in Mastra's own lists.
 export type AnyAgent = Agent<any, any, any, any>;
 
+/** A call of an agent's run. */
+export interface AgentTarget {
+  readonly kind: "agent";
+  readonly agent: AnyAgent;
+  readonly run: string;
+  readonly thread: string | null;
+  readonly callId: string;
+}
+
 /** What has to be resumed, and how. */
 export type Target =
-  | {
-      readonly kind: "agent";
-      readonly agent: AnyAgent;
-      readonly run: string;
-      readonly thread: string | null;
-      readonly callId: string;
-    }
+  | AgentTarget
   | {
       readonly kind: "workflow";
       readonly workflow: AnyWorkflow;
@@ -48,7 +51,17 @@ interface Snapshot {
 
 export interface SuspendedRuns {
   find(wake: WakeUp): Promise<Target | null>;
+  /** Tells one stored state of a suspended run from another; null where the run is not suspended. */
+  stateOf(target: AgentTarget): Promise<string | null>;
+  /**
+   * Resolves once the run is stored in another state than `before`. Mastra stores it after its stream has ended,
+   * and who resumed it from what is stored until then would undo the call that was just resumed.
+   */
+  stored(target: AgentTarget, before: string): Promise<void>;
 }
+
+/** As long as Mastra itself waits for such a write, in milliseconds. */
+const longest = 30_000;
 
 export function suspendedRuns(given: {
   readonly agents: readonly AnyAgent[];
@@ -102,7 +115,23 @@ export function suspendedRuns(given: {
     return null;
   }
 
+  async function stateOf({ agent, run, thread }: AgentTarget): Promise<string | null> {
+    const { runs } = await agent.listSuspendedRuns(thread === null ? {} : { threadId: thread });
+    const own = runs.find(({ runId }) => runId === run);
+    return own ? JSON.stringify([own.suspendedAt, own.toolCalls]) : null;
+  }
+
   return {
+    stateOf,
+
+    async stored(target, before) {
+      const since = Date.now();
+      for (let pause = 10; (await stateOf(target)) === before; pause = Math.min(pause * 2, 500)) {
+        if (Date.now() - since > longest) return;
+        await new Promise((resolve) => setTimeout(resolve, pause));
+      }
+    },
+
     async find(wake) {
       const near = await inSession(wake);
       if (near) return near;

@@ -10,6 +10,7 @@ export const guard = () =>
       policy: [
         { tool: "lookup*", then: "allow" },
         { tool: "refund", when: { amount: { lte: 50 } }, then: "allow" },
+        { tool: "refund", then: "ask", reason: "A refund of more than 50" },
       ],
     }),
   );

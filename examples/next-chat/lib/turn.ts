@@ -2,7 +2,7 @@
  * A turn of the agent: from what the server has of a chat to what it has afterwards. It begins when the user wrote,
  * and goes on when a person has decided; a turn that waits for a person is saved like one that ended.
  */
-import { resumeMessages, suspendTools, writePending } from "@guard/vercel-ai";
+import { type GuardPending, resumeMessages, suspendTools, writePending } from "@guard/vercel-ai";
 import {
   consumeStream,
   convertToModelMessages,
@@ -29,6 +29,21 @@ export function isRunning(chat: string): boolean {
   return running.has(chat);
 }
 
+/** The tools, with the guard before each. A signed-in user who must not approve their own refund is the `requester`. */
+function guarded(chat: string, onPending?: (pending: GuardPending) => void) {
+  return suspendTools(tools, {
+    guard: guard(),
+    session: chat,
+    facts: {
+      refund: ({ order, amount }) => ({
+        title: `Refund ${amount} on order ${order}`,
+        risk: amount > 1000 ? "high" : "medium",
+      }),
+    },
+    ...(onPending && { onPending }),
+  });
+}
+
 /** Answers the user, as a stream that the caller reads to its end. Null where the chat is busy. */
 export async function answer(chat: string, text: string): Promise<ReadableStream<UIMessageChunk> | null> {
   if (running.has(chat)) return null;
@@ -47,9 +62,7 @@ export async function answer(chat: string, text: string): Promise<ReadableStream
 
 /** Goes on with a turn that waited, where everybody has decided. Whether they have is read from the gate. */
 export async function goOn(chat: string, messages: readonly ChatMessage[], lost: boolean): Promise<void> {
-  const decided = await resumeMessages(messages, suspendTools(tools, { guard: guard(), session: chat }), {
-    lost,
-  });
+  const decided = await resumeMessages(messages, guarded(chat), { lost });
   if (decided === null) return;
   running.add(chat);
   await consumeStream({ stream: turn(chat, decided) });
@@ -60,10 +73,9 @@ function turn(chat: string, messages: ChatMessage[]): ReadableStream<UIMessageCh
     originalMessages: messages,
     generateId,
     async execute({ writer }) {
-      const onPending = writePending(writer);
       const result = streamText({
         model,
-        ...suspendTools(tools, { guard: guard(), session: chat, onPending }),
+        ...guarded(chat, writePending(writer)),
         messages: await convertToModelMessages(messages),
         stopWhen: isStepCount(10),
       });

@@ -1,105 +1,108 @@
-/** The agent, in a process of its own: works through the tickets, every tool behind the guard. */
+/**
+ * The agent, in a process of its own: works on tickets, or goes on with those that were suspended, every tool
+ * behind the guard. Which framework it is made with is read here; the framework's own code is in `agents/`.
+ */
+import { mkdirSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
-import { createGuard, formatConnection, type Guard, isGuardError, parseConnection } from "@guard/core";
-import { guardTools } from "@guard/vercel-ai";
-import { generateText, isStepCount } from "ai";
-import { done, scriptedModel } from "./model.ts";
+import { createGuard } from "@guard/core";
+import type { SupportAgent, SupportAgentOptions } from "./agents/support-agent.ts";
+import { done } from "./models/script.ts";
+import type { Framework } from "./options.ts";
 import { inWords, type Line, names, said } from "./output.ts";
-import { type CallEnd, given, parent } from "./processes.ts";
-import { createShop } from "./shop.ts";
-import { bob, lastTicket, people, policy, type ScriptedCall, type Ticket, tickets } from "./story.ts";
+import { given, parent } from "./processes.ts";
+import { openShop } from "./shop.ts";
+import { lastTicket, people, policy, type ScriptedCall, tickets } from "./story.ts";
 import { shopTools } from "./tools.ts";
+import { watched } from "./watch.ts";
 
-const { report, signal } = parent();
+const { report, signal, leave } = parent();
 signal.addEventListener("abort", () => process.exit(0));
 
-const connection = given("GUARD_CONNECTION");
+// Only the one that is wanted is loaded: loading is most of what a process here takes.
+const makers: Readonly<
+  Record<Framework, () => Promise<{ supportAgent: (options: SupportAgentOptions) => SupportAgent }>>
+> = {
+  "vercel-ai": () => import("./agents/vercel-ai.ts"),
+  langgraph: () => import("./agents/langgraph.ts"),
+  mastra: () => import("./agents/mastra.ts"),
+};
+
 const live = given("DEMO_LIVE") === "1";
-const gatewayModel = process.env.DEMO_MODEL;
-const tools = shopTools(createShop(given("DEMO_SHOP")));
-const instructions =
-  "You are the support agent of a shop. Do what the ticket asks with your tools: look up the order, then refund " +
-  "what is fair. If a tool is refused, do not try again. End with one short sentence.";
-
-const askedCalls = new Set<string>();
+const suspend = given("DEMO_SUSPEND") === "1";
+const resuming = given("DEMO_ACT") === "resume";
+const haltAt = process.env.DEMO_HALT_AT;
 const tell = (line: Line) => report({ kind: "line", line });
+const waitingFor = new Set<string>();
+const opened = new Set<string>();
 
-function openGuard(url: string): Guard {
-  return createGuard({
-    connection: url,
+function open(ticket: string): void {
+  if (opened.has(ticket)) return;
+  opened.add(ticket);
+  const { text, hint } = [...tickets, lastTicket].find(({ id }) => id === ticket) ?? { text: "" };
+  const number = ticket.replace("ticket-", "#");
+  tell({ text: "" });
+  tell({ text: `${number} ${resuming ? `goes on: ${text}` : text}`, tone: "title" });
+  if (live && !resuming && hint) tell(said("", `(try this: ${hint})`, "dim"));
+}
+
+const guard = watched(
+  createGuard({
+    connection: given("GUARD_CONNECTION"),
     policy,
     approvers: people,
     directory: given("DEMO_DIRECTORY"),
-    onPending: ({ request, callId, tool, args, approvers, quorum, reasons }) => {
+    onPending({ request, callId, tool, args, approvers, quorum, reasons, joined }) {
       const call = { tool, args: args as ScriptedCall["args"] };
-      askedCalls.add(callId ?? "");
-      report({ kind: "asked", asked: { request, callId: callId ?? "", call, quorum } });
+      for (const identity of approvers) waitingFor.add(identity);
+      if (joined) return;
       tell(said("agent", inWords(tool, call.args)));
       const whom = quorum > 1 ? `${names(approvers)}, both` : names(approvers);
       tell(said("guard", `asks ${whom}: ${reasons.join("; ")}`, "warning"));
+      report({ kind: "asked", asked: { request, callId: callId ?? "", call, quorum } });
     },
-  });
-}
-
-async function work(guard: Guard, ticket: Ticket): Promise<void> {
-  tell({ text: "" });
-  tell({ text: `${ticket.id.replace("ticket-", "#")} ${ticket.text}`, tone: "title" });
-  if (live && ticket.hint) tell(said("", `(try this: ${ticket.hint})`, "dim"));
-  const { text } = await generateText({
-    // The last act needs a call that somebody rejects; a real model might not make it.
-    model: ticket === lastTicket || !gatewayModel ? scriptedModel(ticket) : gatewayModel,
-    instructions,
-    prompt: ticket.text,
-    tools: guardTools(tools, { guard, session: ticket.id }),
-    stopWhen: isStepCount(8),
-    maxRetries: 0,
-    onToolExecutionEnd: ({ toolCall, toolOutput }) => {
-      const { toolCallId: callId, toolName: tool } = toolCall;
-      const args = toolCall.input as ScriptedCall["args"];
-      if (toolOutput.type === "tool-error") ended(toolOutput.error, { callId, tool, args });
-      else {
-        report({ kind: "ended", call: { callId, tool, args, end: "ran", message: "" } });
-        const ran = inWords(tool, asRun(args, toolOutput.output));
-        if (askedCalls.has(callId)) tell(said("guard", `ran ${ran}`, "good"));
-        else tell(said("agent", `${ran}   (allowed by a rule)`));
-      }
+  }),
+  {
+    tell,
+    ended: (call) => report({ kind: "ended", call }),
+    async answered(ticket) {
+      if (!resuming) return;
+      open(ticket);
+      if (ticket !== haltAt) return;
+      report({ kind: "halted", ticket });
+      await new Promise(() => {});
     },
-  });
-  report({ kind: "said", ticket: ticket.id, text });
-  if (text !== done && ticket !== lastTicket) tell(said("model", text, "dim"));
-  if (live) await pause(800);
-}
+  },
+);
 
-/** A call that did not run. */
-function ended(error: unknown, { callId, tool, args }: Pick<CallEnd, "callId" | "tool" | "args">): void {
-  const end = isGuardError(error) ? error.code : "error";
-  const message = error instanceof Error ? error.message : String(error);
-  report({ kind: "ended", call: { callId, tool, args, end, message } });
-  if (!askedCalls.has(callId)) tell(said("agent", inWords(tool, args)));
-  // Why, is what the model was told.
-  if (end === "rejected" || end === "denied") tell(said("guard", `did not run it (${end})`, "danger"));
-  else tell(said("guard", `refused (${end}): ${message}`, "danger"));
-}
-
-/** What ran, which an approver may have changed. */
-function asRun(args: ScriptedCall["args"], output: unknown): ScriptedCall["args"] {
-  const { refunded } = (output ?? {}) as { refunded?: number };
-  return refunded === undefined ? args : { ...args, amount: refunded };
-}
-
-let guard = openGuard(connection);
-await guard.ready();
-report({ kind: "ready" });
-for (const ticket of tickets) await work(guard, ticket);
-await guard.close();
-
-// The last act: the same agent, restarted, behind a relay that lies. It goes on with its own chain.
-tell({ text: "" });
-tell({
-  text: `Now the relay is replaced by one that lies: it will turn ${names([bob])}'s rejection into an approval.`,
-  tone: "warning",
+const directory = given("DEMO_RUNS");
+mkdirSync(directory, { recursive: true });
+const { supportAgent } = await makers[given("DEMO_FRAMEWORK") as Framework]();
+const agent = supportAgent({
+  guard,
+  tools: shopTools(openShop(given("DEMO_SHOP"))),
+  suspend,
+  directory,
+  model: given("DEMO_MODEL") || undefined,
+  reply(ticket, text) {
+    report({ kind: "said", ticket, text });
+    if (text !== done && ticket !== lastTicket.id) tell(said("model", text, "dim"));
+  },
 });
-guard = openGuard(formatConnection({ ...parseConnection(connection), relay: given("DEMO_LYING_RELAY") }));
-await work(guard, lastTicket);
+await guard.ready();
+
+if (resuming) {
+  await agent.resume();
+} else {
+  const wanted = given("DEMO_TICKETS").split(" ");
+  for (const ticket of [...tickets, lastTicket].filter(({ id }) => wanted.includes(id))) {
+    open(ticket.id);
+    await agent.work(ticket);
+    if (live && !suspend) await pause(800);
+  }
+  if (suspend) {
+    tell({ text: "" });
+    tell(said("agent", `waiting for ${names([...waitingFor])}; this process exits now`, "warning"));
+  }
+}
 await guard.close();
-report({ kind: "done" });
+await leave();

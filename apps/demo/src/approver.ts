@@ -4,12 +4,14 @@
  */
 import { canonicalJson } from "@guard/core";
 import { type Device, enrol, memoryDeviceStore, type OpenedRequest, openDevice } from "@guard/device";
-import { inWords, names, said } from "./output.ts";
-import { given, parent } from "./processes.ts";
+import { inWords, type Line, names, said } from "./output.ts";
+import { type GivenAnswer, given, parent } from "./processes.ts";
 import { answers, type ScriptedAnswer, type ScriptedCall } from "./story.ts";
 
-const { report, signal, onLine } = parent();
+const { report, signal, onLine, onAnswer } = parent();
 const isLive = given("DEMO_LIVE") === "1";
+/** Whether the agent is gone while people answer: what was answered has not run yet. */
+const suspend = given("DEMO_SUSPEND") === "1";
 const answered = new Set<string>();
 const store = memoryDeviceStore();
 const enrolling = await enrol({
@@ -38,52 +40,69 @@ function telling(opened: Device): Device {
       const edited = canonicalJson(args) !== canonicalJson(asked);
       const { tool } = request;
       const reason = decision.reason ?? null;
-      report({
-        kind: "answered",
-        answer: {
-          request: request.request,
-          tool,
-          identity,
-          decision: decision.decision,
-          reason,
-          args,
-          edited,
-        },
-      });
+      const answer = {
+        request: request.request,
+        tool,
+        identity,
+        decision: decision.decision,
+        reason,
+        args,
+        edited,
+      };
+      report({ kind: "answered", answer, line: isLive ? null : spoken(answer) });
       answered.add(request.request);
-      if (isLive) return view;
-      const verb =
-        decision.decision === "reject" ? "rejects" : edited ? "approves with changes:" : "approves";
-      const line = `${verb} ${inWords(tool, args)}${reason === null ? "" : ` (“${reason}”)`}`;
-      report({
-        kind: "line",
-        line: said(names([identity]), line, decision.decision === "reject" ? "danger" : "good"),
-      });
       return view;
     },
   };
 }
 
+function spoken({ identity, decision, edited, tool, args, reason }: GivenAnswer): Line {
+  const verb = decision === "reject" ? "rejects" : edited ? "approves with changes:" : "approves";
+  const words = `${verb} ${inWords(tool, args)}${reason === null ? "" : ` (“${reason}”)`}`;
+  return said(names([identity]), words, decision === "reject" ? "danger" : "good");
+}
+
 async function scripted(script: readonly ScriptedAnswer[]): Promise<void> {
-  const ran = new Set<string>();
+  /** Requests that were answered (where the agent is gone) or have run, in the words of `holds`. */
+  const past = new Set<string>();
   const open = new Map<string, OpenedRequest>();
-  const key = (request: OpenedRequest) => `${request.session} ${canonicalJson(request.args)}`;
-  const has = (keys: Iterable<string>, ticket: string, text: string) =>
-    [...keys].some((candidate) => candidate.startsWith(`${ticket} `) && candidate.includes(text));
+  let now = true;
+  let turn = Promise.resolve();
+  const key = ({ agent, session, args }: OpenedRequest) => `${agent} ${session} ${canonicalJson(args)}`;
+  const isPast = ({ agent, session }: OpenedRequest, text: string) =>
+    [...past].some((candidate) => candidate.startsWith(`${agent} ${session} `) && candidate.includes(text));
+
+  /** Answers what is open; again where that made way for another one. */
+  async function answerOpen(): Promise<void> {
+    for (const [id, waiting] of open) {
+      const answer = script.find(
+        ({ ticket, holds }) => ticket === waiting.session && key(waiting).includes(holds ?? ""),
+      );
+      if (!now) return;
+      if (answer?.after !== undefined && !isPast(waiting, answer.after)) continue;
+      open.delete(id);
+      await decide(waiting, answer);
+      if (!suspend) continue;
+      past.add(key(waiting));
+      return answerOpen();
+    }
+  }
+  const next = () => {
+    turn = turn.then(answerOpen);
+    return turn;
+  };
+  onAnswer((may) => {
+    now = may;
+    void next();
+  });
+
   try {
     for await (const view of device.requests({ signal })) {
       const request = await device.open(view);
-      if (request.state === "completed") ran.add(key(request));
+      if (request.state === "completed") past.add(key(request));
       if (request.closed === null) open.set(request.request, request);
       else open.delete(request.request);
-      for (const [id, waiting] of open) {
-        const answer = script.find(
-          ({ ticket, holds }) => ticket === waiting.session && key(waiting).includes(holds ?? ""),
-        );
-        if (answer?.after !== undefined && !has(ran, answer.ticket, answer.after)) continue;
-        open.delete(id);
-        await decide(waiting, answer);
-      }
+      await next();
     }
   } catch (error) {
     if (!signal.aborted) throw error;

@@ -43,19 +43,29 @@ export type Report =
   | { readonly kind: "line"; readonly line: Line }
   | { readonly kind: "ready"; readonly url?: string; readonly fingerprint?: string }
   | { readonly kind: "asked"; readonly asked: AskedRequest }
-  | { readonly kind: "answered"; readonly answer: GivenAnswer }
+  | { readonly kind: "answered"; readonly answer: GivenAnswer; readonly line: Line | null }
   | { readonly kind: "ended"; readonly call: CallEnd }
   | { readonly kind: "said"; readonly ticket: string; readonly text: string }
+  /** Stands still, about to go on with this ticket, until it is killed. */
+  | { readonly kind: "halted"; readonly ticket: string }
   | { readonly kind: "quit" }
   | { readonly kind: "done" };
 
 /** What the parent says to a child. */
-export type Order = { readonly kind: "line"; readonly line: Line } | { readonly kind: "stop" };
+export type Order =
+  | { readonly kind: "line"; readonly line: Line }
+  /** Whether scripted people answer now. They do until they are told otherwise. */
+  | { readonly kind: "answer"; readonly now: boolean }
+  | { readonly kind: "stop" };
 
 export interface Child {
   /** Resolves with the first report of that kind. Rejects where the child ends before. */
   first<K extends Report["kind"]>(kind: K): Promise<Extract<Report, { kind: K }>>;
   tell(order: Order): void;
+  /** Resolves once it has ended by itself, as it should. Rejects where it failed. */
+  ended(): Promise<void>;
+  /** Ends it with SIGKILL. */
+  kill(): Promise<void>;
   /** Asks the child to end, then makes it. */
   stop(): Promise<void>;
   /** Rejects when the child ends without having been told to. */
@@ -66,7 +76,7 @@ export interface StartOptions {
   readonly env: { readonly [name: string]: string };
   /** Gives the child the terminal. */
   readonly terminal?: boolean;
-  readonly onReport: (report: Report) => void;
+  readonly onReport: (report: Report, child: Child) => void;
 }
 
 /** Starts `NAME.ts` of this folder. */
@@ -78,22 +88,30 @@ export function start(name: string, { env, terminal = false, onReport }: StartOp
     execArgv: [...process.execArgv, "--disable-warning=ExperimentalWarning"],
     stdio: [terminal ? "inherit" : "ignore", "inherit", "inherit", "ipc"],
   });
-  const exited = once(process_, "exit");
+  // The channel may have reports yet when the process is gone.
+  const exited = Promise.all([once(process_, "exit"), once(process_, "disconnect")]).then(
+    ([[code, signal]]) => signal ?? code,
+  );
   const reports: Report[] = [];
   const waiting = new Set<() => void>();
-  let stopping = false;
+  // How it may end: an exit code or a signal.
+  let expected: unknown[] = [];
   process_.on("message", (report: Report) => {
     reports.push(report);
-    onReport(report);
+    onReport(report, child);
     for (const wake of waiting) wake();
   });
-  const failed = exited.then(([code, signal]: unknown[]): Promise<never> => {
-    if (stopping) return new Promise(() => {});
-    throw new Error(`The process "${name}" ended by itself (${String(signal ?? code)}).`);
+  const failed = exited.then((how: unknown): Promise<never> => {
+    if (expected.includes(how)) return new Promise(() => {});
+    throw new Error(`The process "${name}" ended by itself (${String(how)}).`);
   });
   failed.catch(() => {});
+  const end = (...how: unknown[]) => {
+    expected = how;
+    return Promise.race([exited.then(() => {}), failed]);
+  };
 
-  return {
+  const child: Child = {
     failed,
     first: (kind) => {
       type Wanted = Extract<Report, { kind: typeof kind }>;
@@ -112,15 +130,20 @@ export function start(name: string, { env, terminal = false, onReport }: StartOp
     tell(order) {
       if (process_.connected) process_.send(order);
     },
+    ended: () => end(0, ...expected),
+    async kill() {
+      process_.kill("SIGKILL");
+      await end("SIGKILL");
+    },
     async stop() {
       if (process_.exitCode !== null || process_.signalCode !== null) return;
-      stopping = true;
-      this.tell({ kind: "stop" });
+      child.tell({ kind: "stop" });
       const force = setTimeout(() => process_.kill("SIGKILL"), 3000);
-      await exited;
+      await end(0, 1, "SIGKILL");
       clearTimeout(force);
     },
   };
+  return child;
 }
 
 /** The child's end of the channel. */
@@ -129,6 +152,9 @@ export function parent(): {
   /** Aborts when this process is to end. */
   readonly signal: AbortSignal;
   onLine(print: (line: Line) => void): void;
+  onAnswer(answer: (now: boolean) => void): void;
+  /** Ends this process once the parent has all reports. */
+  leave(): Promise<never>;
 } {
   const stop = new AbortController();
   // Lines may come before there is a screen.
@@ -136,8 +162,10 @@ export function parent(): {
   let print = (line: Line): void => {
     early.push(line);
   };
+  let answer = (_now: boolean): void => {};
   process.on("message", (order: Order) => {
     if (order.kind === "stop") stop.abort();
+    else if (order.kind === "answer") answer(order.now);
     else print(order.line);
   });
   process.once("disconnect", () => process.exit(1));
@@ -149,6 +177,16 @@ export function parent(): {
     onLine(handler) {
       print = handler;
       for (const line of early.splice(0)) handler(line);
+    },
+    onAnswer(handler) {
+      answer = handler;
+    },
+    async leave() {
+      await new Promise<void>((sent) => {
+        const last: Report = { kind: "done" };
+        process.send?.(last, undefined, undefined, () => sent());
+      });
+      process.exit(0);
     },
   };
 }

@@ -14,13 +14,29 @@ import { alice, expected, type Tally } from "./story.ts";
 export interface Journal {
   readonly asked: AskedRequest[];
   readonly answered: GivenAnswer[];
-  readonly ended: CallEnd[];
+  /** By call and end: what has become of a call may be looked at more than once. */
+  readonly ended: Map<string, CallEnd>;
   /** The model's last words, by ticket. */
   readonly said: Map<string, string>;
+  /** How often the agent was killed. */
+  killed: number;
+}
+
+export function newJournal(): Journal {
+  return { asked: [], answered: [], ended: new Map(), said: new Map(), killed: 0 };
+}
+
+/** Whether nobody has to answer any more: enough people did, or somebody rejected or changed it. */
+export function settled({ request, quorum }: AskedRequest, answered: readonly GivenAnswer[]): boolean {
+  const given = answered.filter((answer) => answer.request === request);
+  const final = given.some(({ decision, edited }) => decision === "reject" || edited);
+  return final || new Set(given.map(({ identity }) => identity)).size >= quorum;
 }
 
 export interface Reckoning {
   readonly tally: Tally;
+  /** How often the agent was killed. */
+  readonly killed: number;
   /** The table: asked, answered, ran, evidence; the first row is its head. */
   readonly rows: readonly (readonly string[])[];
   readonly chain: ChainReport;
@@ -39,13 +55,16 @@ export interface ReckonOptions {
   readonly roster: Roster;
   /** Whether model and people followed the script, so that the numbers are known. */
   readonly scripted: boolean;
+  /** Whether runs were suspended: then each call passes the gate at least twice. */
+  readonly suspend: boolean;
 }
 
 type Act = Pick<Effect, "tool" | "args">;
 type Approved = Act & { readonly edited: boolean };
 
 export async function reckon(options: ReckonOptions): Promise<Reckoning> {
-  const { journal, roster, scripted } = options;
+  const { journal, roster, scripted, suspend } = options;
+  const ends = [...journal.ended.values()];
   const { effects, customers } = readShop(options.shop);
   const problems: string[] = [];
   const doubts: string[] = [];
@@ -66,10 +85,8 @@ export async function reckon(options: ReckonOptions): Promise<Reckoning> {
   must(calls.unknown === 0, `${calls.unknown} runs have no result`, doubts);
 
   // An answer may come too late or not fit the tool, so what was approved may run, and nothing else may.
-  const approved = journal.ended
-    .filter(({ end }) => end === "ran")
-    .flatMap((call) => approvedOf(journal, call));
-  const byRule = journal.ended.filter(
+  const approved = ends.filter(({ end }) => end === "ran").flatMap((call) => approvedOf(journal, call));
+  const byRule = ends.filter(
     (call) => call.end === "ran" && !call.tool.startsWith("lookup") && !requestsOf(journal, call).length,
   );
   must(
@@ -84,7 +101,7 @@ export async function reckon(options: ReckonOptions): Promise<Reckoning> {
   );
   must(customers === 5, "a customer was deleted");
 
-  const lie = journal.ended.find(({ end }) => end === "verification_failed");
+  const lie = ends.find(({ end }) => end === "verification_failed");
   const lied = journal.answered.some((answer) => answer.tool === lie?.tool && answer.decision === "reject");
   const paid = effects.some(({ tool }) => tool === "payOut");
   const forged = paid ? "accepted" : lied ? "refused" : "missing";
@@ -93,12 +110,19 @@ export async function reckon(options: ReckonOptions): Promise<Reckoning> {
     for (const [name, count] of Object.entries(expected) as [keyof Tally, number][]) {
       must(tally[name] === count, `${name} is ${tally[name]} instead of ${count}`);
     }
-    must(calls.proposed === tally.calls, "the chain proposes other calls", doubts);
-    must(calls.approved === tally.approved + tally.edited, "the chain counts other approvals", doubts);
-    must(calls.edited === tally.edited, "the chain counts other edits", doubts);
-    must(calls.rejected === tally.rejected, "the chain counts other rejections", doubts);
+    const came = (outcome: string) => chain.requests.filter((request) => request.outcome === outcome).length;
+    const proposed = suspend ? calls.proposed > tally.calls : calls.proposed === tally.calls;
+    must(proposed, "the chain proposes other calls", doubts);
+    must(came("approved") === tally.approved + tally.edited, "the chain has other approvals", doubts);
+    must(came("rejected") === tally.rejected, "the chain has other rejections", doubts);
+    must(journal.asked.length === chain.requests.length, "the chain has other requests", doubts);
+    must(journal.killed === (suspend ? 1 : 0), `the agent was killed ${journal.killed} times`);
     const recipients = effects.filter(({ tool }) => tool === "sendEmail").map(({ args }) => args.to);
-    must(`${recipients}` === "bea@mail.example,adam@mail.example", "the e-mails went out in another order");
+    // Suspended, both were answered before the run went on.
+    must(
+      suspend || `${recipients}` === "bea@mail.example,adam@mail.example",
+      "the e-mails went out in another order",
+    );
     const reason = journal.answered.find((a) => a.identity === alice && a.decision === "reject")?.reason;
     must(
       typeof reason === "string" && journal.said.get("ticket-7")?.includes(reason) === true,
@@ -107,6 +131,7 @@ export async function reckon(options: ReckonOptions): Promise<Reckoning> {
   }
   return {
     tally,
+    killed: journal.killed,
     rows: rowsOf(journal, effects, chain),
     chain,
     evidence: chain.valid && doubts.length === 0,
@@ -125,12 +150,13 @@ function approvedOf(journal: Journal, call: CallEnd): readonly Approved[] {
 }
 
 function countCalls(journal: Journal, chain: ChainReport): Tally {
-  const count = (wanted: (call: CallEnd) => boolean) => journal.ended.filter(wanted).length;
+  const ends = [...journal.ended.values()];
+  const count = (wanted: (call: CallEnd) => boolean) => ends.filter(wanted).length;
   const ran = (call: CallEnd) => call.end === "ran";
   const byRule = (call: CallEnd) => ran(call) && requestsOf(journal, call).length === 0;
   const edited = (call: CallEnd) => ran(call) && approvedOf(journal, call).some((act) => act.edited);
   return {
-    calls: journal.ended.length,
+    calls: ends.length,
     allowed: count(byRule),
     approved: count((call) => ran(call) && !byRule(call) && !edited(call)),
     edited: count(edited),

@@ -47,9 +47,15 @@ export interface Shop {
   close(): void;
 }
 
-export function createShop(file: string): Shop {
+/** Makes the shop's database, with what is in it before anything has happened. */
+export function foundShop(file: string): void {
   const db = new DatabaseSync(file);
   db.exec(tables);
+  db.close();
+}
+
+export function openShop(file: string): Shop {
+  const db = new DatabaseSync(file);
   const order = db.prepare(
     "SELECT o.id, c.name AS customer, o.item, o.total FROM orders o JOIN customers c ON c.id = o.customer WHERE o.id = ?",
   );

@@ -94,7 +94,7 @@ export interface ScriptedAnswer {
   readonly ticket: string;
   /** Which of the ticket's requests: those whose arguments hold this text. */
   readonly holds?: string;
-  /** Answered only once the ticket's request that holds this text has run. */
+  /** Answered only once the ticket's request that holds this text has run; was answered, where the agent is gone. */
   readonly after?: string;
   readonly decision: "approve" | "reject";
   readonly reason?: string;

@@ -5,11 +5,9 @@ import { createTool } from "@mastra/core/tools";
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
 
-import { agentOf, kinds, kit, refund, runOut, streamed, workerOf } from "./kit.fixture.ts";
+import { agentOf, kinds, kit, refund, runOut, slow, streamed, workerOf } from "./kit.fixture.ts";
 import { heard } from "./scripted-model.fixture.ts";
 
-// Awaited, not slept: how long it takes depends on the machine.
-const slow = { timeout: 15_000 };
 const thread = { memory: { thread: "t", resource: "r" } };
 const lookup = { id: "c0", tool: "lookup", input: { order: "A" } };
 

@@ -59,6 +59,8 @@ interface ToolContext extends Scope {
   readonly agent?: Scope;
   readonly workflow?: Scope;
   readonly mcp?: { readonly extra?: { readonly signal?: AbortSignal } };
+  /** Undefined where the agent belongs to no Mastra. */
+  readonly mastra?: unknown;
   readonly requestContext?: RequestContext;
   readonly abortSignal?: AbortSignal;
 }
@@ -129,6 +131,12 @@ function wrap(who: string, name: string, tool: AnyTool, options: CallOptions, fa
   const read = readSchema(who, name, tool.inputSchema ?? tool.parameters, tool.description ?? null);
   const execute = tool.execute as NonNullable<AnyTool["execute"]>;
   async function replaced(input: unknown, context: ToolContext = {}): Promise<unknown> {
+    if (context.agent && context.mastra === undefined && options.mode !== "wait") {
+      throw new ConfigurationError(
+        `The agent of ${name} has no storage, so a suspended run could not be resumed. ` +
+          'Give it to new Mastra({ agents, storage }), or use mode: "wait".',
+      );
+    }
     const passed = await pass(
       options,
       placeOf(name, context),
@@ -165,8 +173,8 @@ function placeOf(name: string, context: ToolContext): Place {
     callId: text(scope.toolCallId),
     step: workflow ? name : null,
     run: text(scope.runId) ?? text(context.runId),
-    // An MCP client cannot be woken: it would have to call again, and no call of it is known again.
-    suspend: mcp ? undefined : pauseOf(scope, workflow !== undefined),
+    // Only a run can be resumed. Elsewhere (an MCP server) whoever calls would have to call again, and is not known again.
+    suspend: !mcp && (workflow || scope.toolCallId) ? pauseOf(scope, workflow !== undefined) : undefined,
     resumeData: scope.resumeData,
     suspendPayload: scope.suspendPayload,
     signal: mcp?.extra?.signal ?? context.abortSignal,

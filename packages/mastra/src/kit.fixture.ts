@@ -60,6 +60,9 @@ export async function kit(): Promise<Kit> {
   return { ...made, ran, tools: makeTools(ran) };
 }
 
+/** Awaited, not slept: how long it takes depends on the machine. */
+export const slow = { timeout: 15_000 };
+
 export const kinds = ["guardAgent", "guardHooks"] as const;
 type Kind = (typeof kinds)[number];
 

@@ -17,7 +17,7 @@ import {
 import { attempt, checkToolOptions } from "@guard/core/plugin";
 import { interrupt, type LangGraphRunnableConfig } from "@langchain/langgraph";
 import { interruptValue } from "./interrupt.ts";
-import { pausableThread } from "./suspend.ts";
+import { pausableThread, runOnce } from "./suspend.ts";
 
 /** What is to be done, as the guard is asked about it. The session is always the thread. */
 export type NodeAction = Omit<ActionInput, "session" | "stableCallId">;
@@ -50,10 +50,18 @@ export function approvalNode<S, U>(
     const own =
       key?.(state, config) ?? canonicalJson(["langgraph", session, "node", config.executionInfo?.taskId]);
     for (let wake: unknown; ; ) {
-      const made = await attempt(guard, asked, (execution) => execute(execution, state, config), {
-        key: own,
-        wake,
-      });
+      const made = await attempt(
+        guard,
+        asked,
+        (execution) =>
+          runOnce(`${who}: what does ${asked.tool}`, execution, async () =>
+            execute(execution, state, config),
+          ),
+        {
+          key: own,
+          wake,
+        },
+      );
       if (made.status === "ran") return made.result;
       if (made.status === "denied") {
         if (denied === undefined) throw made.error;

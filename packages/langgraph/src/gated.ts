@@ -10,7 +10,7 @@ import { ConfigurationError, type Execution, type Json } from "@guard/core";
 import { bindExecution, executionOf as find } from "@guard/core/plugin";
 import type { CallbackManagerForToolRun } from "@langchain/core/callbacks/manager";
 import type { StructuredToolInterface, ToolRunnableConfig } from "@langchain/core/tools";
-import { isGraphInterrupt } from "@langchain/langgraph";
+import { runOnce } from "./suspend.ts";
 
 /** One call, on its way into the tool. */
 export interface GatedCall {
@@ -45,8 +45,7 @@ export function isGated(tool: object): boolean {
 }
 
 /** @throws ConfigurationError where calls could pass by the gate, or would pass two. */
-export function checkGateable(who: string, tool: { readonly name?: unknown }): void {
-  const name = typeof tool.name === "string" ? tool.name : "without a name";
+export function checkGateable(who: string, name: string, tool: object): void {
   if (isGated(tool))
     throw new ConfigurationError(`${who}: the tool ${name} is guarded already. Wrap it once.`);
   if (typeof (tool as { _call?: unknown })._call !== "function") {
@@ -69,12 +68,9 @@ export function gated<T extends StructuredToolInterface>(tool: T, gate: Gate): T
         const own = { ...config, [executionKey]: {} };
         bindExecution(own[executionKey], execution);
         const args = typeof input === "object" ? execution.args : unboxed(execution.args);
-        try {
-          return await readToEnd(await original.call(tool, args, manager, own), manager);
-        } catch (error) {
-          if (execution.request !== null && isGraphInterrupt(error)) throw interruptsItself(tool.name, error);
-          throw error;
-        }
+        return runOnce(`The tool ${tool.name}`, execution, async () =>
+          readToEnd(await original.call(tool, args, manager, own), manager),
+        );
       },
     });
   Object.defineProperty(call, guarded, { value: true });
@@ -101,12 +97,4 @@ async function readToEnd(result: unknown, manager: CallbackManagerForToolRun | u
     if (done) return value;
     await manager?.handleToolEvent?.(value);
   }
-}
-
-function interruptsItself(name: string, cause: unknown): ConfigurationError {
-  return new ConfigurationError(
-    `The tool ${name} was approved and then interrupted the graph itself. LangGraph would start it again from its top, ` +
-      "and an approval is used once. Let the policy allow this tool and guard what it does, or interrupt outside of it.",
-    { cause },
-  );
 }

@@ -104,3 +104,5 @@ export const results = (state: unknown) =>
 export async function until(done: () => Promise<boolean>): Promise<void> {
   while (!(await done())) await new Promise((resolve) => setTimeout(resolve, 5));
 }
+
+export const go = { messages: [{ role: "user", content: "go" }] };

@@ -50,7 +50,7 @@ export const nameOf = (tool: AnyTool): string =>
 
 /** A tool that can be guarded, and what of it is pinned. @throws ConfigurationError where it cannot. */
 export function gateable(who: string, tool: AnyTool): [StructuredToolInterface, PinnedTool] {
-  checkGateable(who, tool);
+  checkGateable(who, nameOf(tool), tool);
   const structured = tool as StructuredToolInterface;
   return [structured, pin(who, structured)];
 }

@@ -1,6 +1,6 @@
-/** What a node needs to be paused and found again, and the errors that say what is missing. */
-import { ConfigurationError } from "@guard/core";
-import type { LangGraphRunnableConfig } from "@langchain/langgraph";
+/** What a node needs to be paused and found again, and what may not happen in between; the errors say what to do. */
+import { ConfigurationError, type Execution } from "@guard/core";
+import { getConfig, interrupt, isGraphInterrupt, type LangGraphRunnableConfig } from "@langchain/langgraph";
 import { threadOf } from "./call.ts";
 
 /**
@@ -26,4 +26,36 @@ export function pausableThread(who: string, config: LangGraphRunnableConfig): st
     );
   }
   return thread;
+}
+
+/**
+ * Runs what people approved, where it could interrupt the graph itself. It would be given our wake-ups as the
+ * answers to its own questions, and be started again from its top, for which no approval is left.
+ * @throws ConfigurationError where it interrupts; else what `run` throws.
+ */
+export async function runOnce<R>(name: string, execution: Execution, run: () => Promise<R>): Promise<R> {
+  // What policy allowed may run again, so it may also interrupt.
+  if (execution.request === null) return run();
+  takeWakeUps();
+  try {
+    return await run();
+  } catch (error) {
+    if (!isGraphInterrupt(error)) throw error;
+    throw new ConfigurationError(
+      `${name} was approved and then interrupted the graph itself. LangGraph would start it again from its top, and an ` +
+        "approval is used once. Let the policy allow it and guard what it does, or interrupt outside of it.",
+      { cause: error },
+    );
+  }
+}
+
+/** Takes every value that this task was resumed with, until LangGraph has no more. */
+function takeWakeUps(): void {
+  const config: LangGraphRunnableConfig | undefined = getConfig();
+  if (!config?.configurable?.__pregel_checkpointer) return;
+  try {
+    for (;;) interrupt(null);
+  } catch (error) {
+    if (!isGraphInterrupt(error)) throw error;
+  }
 }

@@ -6,14 +6,14 @@
  * kept by LangGraph and neither run nor asked again when the node starts again from its top; a resume value
  * decides nothing (self-approval-by-model). It is a ToolNode, so what a tool gives and how it fails looks the same.
  */
-import { ConfigurationError, type Guard, type Json } from "@guard/core";
+import { ConfigurationError, type Execution, type Guard, isPassing, type Json } from "@guard/core";
 import { attempt, checkToolOptions } from "@guard/core/plugin";
 import { type AIMessage, type BaseMessage, ToolMessage } from "@langchain/core/messages";
 import type { ToolCall } from "@langchain/core/messages/tool";
 import type { StructuredToolInterface } from "@langchain/core/tools";
 import {
   Command,
-  GraphInterrupt,
+  type GraphInterrupt,
   getConfig,
   interrupt,
   isCommand,
@@ -26,7 +26,8 @@ import { actionOf, callKey, deniedMessage, type PinnedTool, type ToolFacts } fro
 import { type Gate, gated } from "./gated.ts";
 import { type AnyTool, gateable, guardTools, nameOf, namesOf } from "./guard-tools.ts";
 import { editedArgs, placeOf, rewritten } from "./history.ts";
-import { interruptValue, type WaitingCall } from "./interrupt.ts";
+import { interruptValue } from "./interrupt.ts";
+import { merged } from "./merged.ts";
 import { pausableThread } from "./suspend.ts";
 
 export interface GuardToolNodeOptions extends ToolNodeOptions {
@@ -42,64 +43,67 @@ export interface GuardToolNodeOptions extends ToolNodeOptions {
   readonly ungated?: readonly string[];
 }
 
+const who = "guardToolNode";
 const own = ["name", "tags", "handleToolErrors"] as const;
 const known = ["guard", "tools", "mode", "requester", "facts", "ungated", ...own];
 
 /** @throws ConfigurationError that names the tool and says what to do. */
 export function guardToolNode(options: GuardToolNodeOptions): ToolNode {
   const { tools, mode = "suspend", name, tags, handleToolErrors, ...gate } = options;
-  checkToolOptions("guardToolNode", options, { known, tools: namesOf("guardToolNode", tools) });
+  checkToolOptions(who, options, { known, tools: namesOf(who, tools) });
   const rest = given({ name, tags, handleToolErrors });
   if (mode !== "suspend" && mode !== "wait") {
-    throw new ConfigurationError(`guardToolNode: mode is "suspend" or "wait", not ${String(mode)}.`);
+    throw new ConfigurationError(`${who}: mode is "suspend" or "wait", not ${String(mode)}.`);
   }
   if (mode === "suspend") return new SuspendingToolNode(options, rest);
   return new ToolNode(guardTools(tools, gate) as StructuredToolInterface[], rest);
 }
 
 type Output = ToolMessage | Command;
+type Guarded = readonly [StructuredToolInterface, PinnedTool];
 
 /**
- * What came of one attempt, as LangGraph keeps it: a node's update in shape, because a stream of updates shows it.
- * Commands lose their class in a checkpoint, and some of their members.
+ * How a call ended, as LangGraph keeps it: a node's update in shape, because a stream of updates shows it. Commands
+ * lose their class in a checkpoint, and some of their members. Errors of a tool are told by value, because LangGraph
+ * ends the run for a task that throws, whatever the node makes of it.
  */
-interface Step {
+interface Ended {
   readonly messages: readonly ToolMessage[];
   readonly command?: ConstructorParameters<typeof Command>[0];
-  readonly open?: WaitingCall;
   readonly edited?: Json;
+  readonly failed?: true;
 }
 
-/** One start of the node: what has become of its calls so far. */
+/** One visit of the node; starts of it that LangGraph repeats in this process share it. */
 interface Turn {
-  readonly input: unknown;
-  readonly thread: string;
+  readonly task: string;
   readonly ended: Map<ToolCall, Output>;
   /** What approvers wrote, by the call's id. */
   readonly edits: Map<string, Json>;
-  /** Calls whose tool interrupted the graph itself. */
-  readonly interrupted: Map<ToolCall, GraphInterrupt>;
-  open: WaitingCall[];
-  wake: unknown;
 }
 
-const turns = new WeakMap<object, Turn>();
-const nowhere: Gate = async () => {
-  throw new ConfigurationError(
-    "A tool of guardToolNode runs inside of its node only. Use guardTools elsewhere.",
-  );
-};
+/** One start of the node. */
+interface Start extends Turn {
+  readonly input: unknown;
+  readonly thread: string;
+  readonly paused: Map<ToolCall, GraphInterrupt>;
+  /** Calls that still run. Where others wait for people, those look once more when all have ended. */
+  busy: number;
+  readonly quiet: PromiseWithResolvers<void>;
+}
 
 class SuspendingToolNode extends ToolNode {
   readonly #options: GuardToolNodeOptions;
-  readonly #guarded = new Map<string, readonly [StructuredToolInterface, PinnedTool]>();
+  readonly #guarded: ReadonlyMap<string, Guarded>;
+  readonly #turns = new WeakMap<object, Turn>();
+  readonly #starts = new WeakMap<object, Start>();
 
   constructor(options: GuardToolNodeOptions, rest: ToolNodeOptions) {
-    const guarded = new Map<string, readonly [StructuredToolInterface, PinnedTool]>();
+    const guarded = new Map<string, Guarded>();
     // The tools that others find on the node run nothing: only the node itself has the real ones.
     const shown = options.tools.map((tool) => {
       if (options.ungated?.includes(nameOf(tool))) return tool as StructuredToolInterface;
-      const each = gateable("guardToolNode", tool);
+      const each = gateable(who, tool);
       guarded.set(each[0].name, each);
       return gated(each[0], nowhere);
     });
@@ -109,97 +113,124 @@ class SuspendingToolNode extends ToolNode {
   }
 
   protected override async run(input: unknown, given: LangGraphRunnableConfig) {
+    const thread = pausableThread(who, given);
     const config = { ...given };
-    const turn: Turn = {
+    const start: Start = {
+      ...this.#turn(input as object, config.executionInfo?.taskId ?? ""),
       input,
-      thread: pausableThread("guardToolNode", config),
-      ended: new Map(),
-      edits: new Map(),
-      interrupted: new Map(),
-      open: [],
-      wake: undefined,
+      thread,
+      paused: new Map(),
+      busy: 0,
+      quiet: Promise.withResolvers(),
     };
-    turns.set(config, turn);
-    for (;;) {
-      const before = turn.ended.size;
-      turn.open = [];
-      const output: unknown = await super.run(input, config);
-      if (turn.open.length > 0) {
-        // While others ran, somebody may have answered. Nobody would wake the run for that, so it looks again.
-        if (turn.ended.size === before) turn.wake = pause(turn);
-      } else if (turn.interrupted.size > 0) {
-        throw interruptOf([...turn.interrupted.values()]);
-      } else {
-        return shown(input, output, rewritten(input, turn.edits));
-      }
-    }
+    this.#starts.set(config, start);
+    const output: unknown = await super.run(input, config);
+    if (start.paused.size > 0) throw merged([...start.paused.values()]);
+    return withMessage(input, output, rewritten(input, start.edits));
+  }
+
+  /** The same input is the same visit: LangGraph retries a node with it. */
+  #turn(input: object, task: string): Turn {
+    const before = this.#turns.get(input);
+    if (before?.task === task) return before;
+    const turn: Turn = { task, ended: new Map(), edits: new Map() };
+    this.#turns.set(input, turn);
+    return turn;
   }
 
   protected override async runTool(call: ToolCall, config: LangGraphRunnableConfig, state: unknown) {
-    const turn = turns.get(config);
-    if (!turn)
-      throw new ConfigurationError(
-        "guardToolNode does not work with this version of LangGraph: its ToolNode runs tools in another way.",
-      );
-    const ended = turn.ended.get(call);
-    if (ended) return ended;
-    if (turn.interrupted.has(call)) return unused(call);
-    // LangGraph keeps what a task has returned, so that it is not done again when the node is. The name sets the
-    // calls apart where a retry has shifted their order; what it may consist of is LangGraph's rule.
-    const name = `${call.name}_${placeOf(call, turn.input).id}`.replaceAll(/[^\w-]/g, "_");
+    const start = this.#starts.get(config);
+    if (!start) throw unknownToolNode();
+    const before = start.ended.get(call);
+    if (before) return before;
+    start.busy++;
     try {
-      const step = await task(name, () => this.#step(turn, call, config, state))();
-      if (step.open) {
-        turn.open.push(step.open);
-        return unused(call);
-      }
-      const output = step.command ? new Command(step.command) : (step.messages[0] as ToolMessage);
-      turn.ended.set(call, output);
-      if (step.edited !== undefined && call.id !== undefined) turn.edits.set(call.id, step.edited);
+      const { messages, command, edited } = await this.#kept(start, call, config, state);
+      const output = command ? new Command(command) : (messages[0] as ToolMessage);
+      start.ended.set(call, output);
+      if (edited !== undefined && call.id !== undefined) start.edits.set(call.id, edited);
       return output;
     } catch (error) {
       if (!isGraphInterrupt(error)) throw error;
-      turn.interrupted.set(call, error);
-      return unused(call);
+      start.paused.set(call, error);
+      return new ToolMessage({ content: "", tool_call_id: call.id ?? "" }); // Never leaves the node.
+    } finally {
+      rest(start);
     }
   }
 
-  /** One attempt at a call, as ToolNode would run it, with the gate in the tool. */
-  async #step(turn: Turn, call: ToolCall, config: LangGraphRunnableConfig, state: unknown): Promise<Step> {
-    const { guard, requester, facts } = this.#options;
-    const guarded = this.#guarded.get(call.name);
-    let open: WaitingCall | undefined;
+  /**
+   * Runs a call in a task of its own. LangGraph keeps what a task has returned, so a call that has ended does not
+   * run again when the node does; one that is paused has its own interrupt.
+   */
+  async #kept(start: Start, call: ToolCall, config: LangGraphRunnableConfig, state: unknown): Promise<Ended> {
+    // The name sets calls apart where a retry has shifted their order; what it may consist of is LangGraph's rule.
+    const name = `${call.name}_${placeOf(call, start.input).id}`.replaceAll(/[^\w-]/g, "_");
+    for (;;) {
+      let thrown: { readonly error: unknown } | undefined;
+      const ended = await task(name, async (): Promise<Ended> => {
+        try {
+          return await this.#pass(start, call, config, state);
+        } catch (error) {
+          if (isGraphInterrupt(error)) throw error;
+          thrown = { error };
+          return { messages: [], failed: true };
+        }
+      })();
+      if (thrown) throw thrown.error;
+      if (!ended.failed) return ended; // Else it failed in an earlier run, which was tried again.
+    }
+  }
+
+  /** A call as ToolNode runs it, with the gate in the tool. */
+  async #pass(start: Start, call: ToolCall, config: LangGraphRunnableConfig, state: unknown): Promise<Ended> {
+    const [tool, pinned] = this.#guarded.get(call.name) ?? [];
     let edited: Json | undefined;
+    let fatal: { readonly error: unknown } | undefined;
     const gate: Gate = async ({ args, run }) => {
-      const [, pinned] = guarded as readonly [StructuredToolInterface, PinnedTool];
-      const place = placeOf(call, turn.input);
+      const { guard, requester, facts } = this.#options;
+      const place = placeOf(call, start.input);
       const callId = call.id ?? null;
-      const action = actionOf(pinned, args, { callId, session: turn.thread, requester, facts });
-      const key = callKey(config, place);
-      const tried = await attempt(
-        guard,
-        action,
-        (execution) => {
-          edited = editedArgs(args, execution.args);
-          return run(execution);
-        },
-        { wake: turn.wake, ...(key === undefined ? {} : { key }) },
-      );
-      if (tried.status === "ran") return tried.result;
-      if (tried.status === "denied") return deniedMessage(call, tried.error);
-      open = {
-        request: tried.requestId,
-        tool: call.name,
-        args: call.args,
+      const action = actionOf(pinned as PinnedTool, args, {
         callId,
-        expiresAt: tried.expiresAt,
+        session: start.thread,
+        requester,
+        facts,
+      });
+      const key = callKey(config, place);
+      const execute = (execution: Execution) => {
+        edited = editedArgs(args, execution.args);
+        return run(execution);
       };
-      return unused(call);
+      let alone = start.busy === 1;
+      for (let wake: unknown; ; ) {
+        const tried = await attempt(guard, action, execute, { wake, ...(key === undefined ? {} : { key }) });
+        if (tried.status === "ran") return tried.result;
+        if (tried.status === "denied") {
+          // What passes is for whoever resumes the run to wait out: told to the model, the call would be lost.
+          if (!isPassing(tried.error) && tried.error.code !== "configuration")
+            return deniedMessage(call, tried.error);
+          fatal = tried;
+          throw tried.error;
+        }
+        if (alone) {
+          const { requestId: request, expiresAt } = tried;
+          wake = interrupt(
+            interruptValue([{ request, tool: call.name, args: call.args, callId, expiresAt }]),
+          );
+        } else {
+          // Nobody would wake the run for what is answered before it is paused, and others may run for long.
+          rest(start);
+          await start.quiet.promise;
+          start.busy++;
+          alone = true;
+        }
+      }
     };
     // The same node, with this call's tool alone.
-    const tools = { value: guarded ? [gated(guarded[0], gate)] : this.tools };
+    const tools = { value: tool ? [gated(tool, gate)] : this.tools };
     const output = await super.runTool.call(Object.create(this, { tools }), call, getConfig(), state);
-    if (open) return { messages: [], open };
+    if (fatal) throw fatal.error;
     const kept = edited === undefined ? {} : { edited };
     if (!isCommand(output)) return { messages: [output], ...kept };
     const { graph, update, resume, goto } = output;
@@ -207,32 +238,30 @@ class SuspendingToolNode extends ToolNode {
   }
 }
 
-/** Without what was left out, which some optional members may not hold. */
-function given<T extends object>(members: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as never;
+/** A call has ended, or waits for the others to end. */
+function rest(start: Start): void {
+  if (--start.busy === 0) start.quiet.resolve();
 }
 
-/** In place of what is not there yet. It never leaves the node. */
-const unused = ({ id = "" }: ToolCall) => new ToolMessage({ content: "", tool_call_id: id });
+const nowhere: Gate = async () => {
+  throw new ConfigurationError(`A tool of ${who} runs inside of its node only. Use guardTools elsewhere.`);
+};
 
-/** Interrupts for all that is open; returns what the run was resumed with, which decides nothing. */
-function pause(turn: Turn): unknown {
-  try {
-    return interrupt(interruptValue(turn.open));
-  } catch (error) {
-    throw isGraphInterrupt(error) ? interruptOf([error, ...turn.interrupted.values()]) : error;
-  }
-}
-
-/** One for all: LangGraph shows those that the node itself throws, and only them. */
-const interruptOf = (each: readonly GraphInterrupt[]) =>
-  new GraphInterrupt(each.flatMap(({ interrupts }) => interrupts));
+const unknownToolNode = () =>
+  new ConfigurationError(
+    `${who} does not know this version of LangGraph: its ToolNode runs tools in another way.`,
+  );
 
 /** A ToolNode's output together with the AI message that shows edited arguments. */
-function shown(input: unknown, output: unknown, message: AIMessage | null): unknown {
+function withMessage(input: unknown, output: unknown, message: AIMessage | null): unknown {
   if (message === null) return output;
   const plain = !Array.isArray(output) || !output.some(isCommand);
   if (Array.isArray(input)) return [plain ? message : [message], ...(output as unknown[])];
   if (!plain) return [{ messages: [message] }, ...(output as unknown[])];
   return { messages: [message, ...(output as { messages: readonly BaseMessage[] }).messages] };
+}
+
+/** Without what was left out, which some optional members may not hold. */
+function given<T extends object>(members: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as never;
 }

@@ -17,8 +17,8 @@ import {
   wakeValue,
 } from "@guard/core/plugin";
 import type { RunnableConfig } from "@langchain/core/runnables";
-import { Command, type Interrupt, type StateSnapshot } from "@langchain/langgraph";
-import { waitsFor } from "./interrupt.ts";
+import { Command, type StateSnapshot } from "@langchain/langgraph";
+import { wakingId } from "./merged.ts";
 
 /** What is used of a compiled graph, or of what `createAgent` returns. */
 export interface ResumableGraph {
@@ -53,11 +53,12 @@ export function resumeWorker(options: ResumeGraphOptions): ResumeWorker {
       await graph.invoke(input as never, own);
       failed.delete(request);
     };
-    const interrupts: readonly Interrupt[] = tasks.flatMap((task) => task.interrupts);
-    const mine = interrupts.find(({ value }) => waitsFor(value, request));
     // By id alone: a bare value would answer every interrupt of the thread.
-    if (mine?.id !== undefined)
-      return () => run(new Command({ resume: { [mine.id as string]: wakeValue(wake) } }));
+    const id = tasks
+      .flatMap(({ interrupts }) => interrupts)
+      .map((each) => wakingId(each, request))
+      .find((each) => each !== null);
+    if (id) return () => run(new Command({ resume: { [id]: wakeValue(wake) } }));
     // Resumed before, and then a later step failed: it goes on from there, or nobody would.
     const stuck = failed.has(request) && tasks.some(({ error }) => error !== undefined);
     return stuck ? () => run(null) : null;

@@ -370,3 +370,58 @@ describe("config-fail-open: nothing runs where half of it is missing", () => {
     expect(ran).toEqual([]);
   });
 });
+
+describe("subagent-bypass: what suspends in a sub-agent would be lost", () => {
+  async function nested(kind: "function" | "generator") {
+    const made = await kit({ policy: [{ tool: "delegate", then: "allow" }] });
+    const { suspended, guard, tools } = made;
+    const read: string[] = [];
+    async function subAgent(inner: { readonly tools: ToolSet }) {
+      const model = scripted([[refund("inner", 900)], "sub-agent done"]);
+      const { text, steps } = await generateText({ model, prompt: "refund it", stopWhen, ...inner });
+      read.push(JSON.stringify(steps[0]?.response.messages));
+      return text;
+    }
+    const run = async (inner: { readonly tools: ToolSet }) => {
+      const inputSchema = z.object({});
+      const delegate =
+        kind === "function"
+          ? tool({ inputSchema, execute: () => subAgent(inner) })
+          : tool({
+              inputSchema,
+              async *execute() {
+                yield "at it";
+                yield await subAgent(inner);
+              },
+            });
+      const outer = suspendTools({ delegate }, { guard, session: "chat-1" });
+      const script = [[{ id: "o", tool: "delegate", input: {} }], "done"] as const;
+      return generateText({ model: scripted(script), prompt: "go", stopWhen, ...outer });
+    };
+    return { ...made, suspended, tools, run, read };
+  }
+
+  for (const kind of ["function", "generator"] as const) {
+    test(`the same session, in a ${kind}: denied, and the message says what to do`, async () => {
+      const { run, read, ran, suspended } = await nested(kind);
+      const result = await run(suspended());
+      expect(result.steps[0]?.toolResults[0]?.output).toBe("sub-agent done");
+      expect(read[0]).toContain("Give a sub-agent its tools by guardTools");
+      expect(ran).toEqual([]);
+    });
+
+    test(`guardTools in a ${kind} waits there, and runs`, async () => {
+      const { run, approver, ran, guard, tools } = await nested(kind);
+      approver.expect("refund").approve();
+      await run({ tools: guardTools(tools, { guard, session: "chat-1" }) });
+      expect(ran).toEqual([["inner", 900]]);
+    });
+  }
+
+  test("a chat of its own, with a session of its own, may suspend", async () => {
+    const { run, approver, read, suspended } = await nested("function");
+    approver.expect("refund").ignore();
+    await run(suspended({ session: "chat-2" }));
+    expect(read[0]).toContain("tool-approval-request");
+  });
+});

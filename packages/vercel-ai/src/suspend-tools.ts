@@ -10,6 +10,7 @@ import { type Check, ConfigurationError, type Guard } from "@guard/core";
 import { checkToolOptions } from "@guard/core/plugin";
 import type { ModelMessage, ToolApprovalStatus, ToolSet } from "ai";
 import { type AnyCall, askedOf, isInHistory, sameJson } from "./history.ts";
+import { isInside } from "./inside.ts";
 import { type GuardPending, untilWhen } from "./pending.ts";
 import { refusalOf } from "./refusal.ts";
 import { type Call, type ExecuteTool, lastOf, type Original, type ToolFacts, wrapTools } from "./wrap.ts";
@@ -45,6 +46,8 @@ type Ready = Check & { readonly status: "ready" };
 
 const together =
   "Pass on tools and toolApproval of one and the same suspendTools: generateText({ model, ...suspendTools(tools, options) }).";
+const alone =
+  "It is called by a sub-agent, of which nothing is stored, so that it could never go on. Give a sub-agent its tools by guardTools.";
 const known = ["guard", "session", "requester", "facts", "ungated", "onPending"];
 const asks = new WeakMap<object, Ask>();
 
@@ -59,7 +62,7 @@ export function suspendTools<T extends ToolSet>(
   options: SuspendToolsOptions<T>,
 ): SuspendedTools<T> {
   checkOptions(tools, options);
-  const { guard, onPending } = options;
+  const { guard, session, onPending } = options;
   const ungated = new Set<string>(options.ungated);
   const ready = new Map<string, { readonly tool: string; readonly check: Ready }>();
 
@@ -92,6 +95,7 @@ export function suspendTools<T extends ToolSet>(
     // A tool that runs by itself would not be stopped by what is found here (config-fail-open).
     if (!Object.hasOwn(given, toolName) || given[toolName]?.execute !== own?.execute)
       return denied(`${toolName} did not run: ${together}`);
+    if (isInside(session)) return denied(`${toolName} did not run: ${alone}`);
     const again = isInHistory(messages, toolCallId);
     const asked = again ? askedOf(toolCall) : { input, rewritten: false };
     const check = await ask(asked.input, toolCallId);

@@ -5,6 +5,7 @@
 import { type ActionInput, ConfigurationError, type Execution, type Facts, type Json } from "@guard/core";
 import { bindExecution, notJson } from "@guard/core/plugin";
 import { asSchema, type FlexibleSchema, type ToolExecutionOptions, type ToolSet } from "ai";
+import { runInside } from "./inside.ts";
 
 /** What a tool's call means beside its arguments, by tool; each gets the tool's own input. */
 export type ToolFacts<T extends ToolSet> = {
@@ -138,7 +139,7 @@ function originalOf<T extends ToolSet>(
     run(execution, call) {
       const own = { ...call };
       bindExecution(own, execution);
-      return execute.call(tool, execution.args, own);
+      return runInside(session, () => execute.call(tool, execution.args, own));
     },
   };
 }

@@ -127,7 +127,8 @@ export function check(checked: readonly Page[]): { problems: string[]; blocks: n
       const folder = join(scratch, home.replace("/", "-"));
       if (mkdirSync(folder, { recursive: true }))
         symlinkSync(join(root, home, "node_modules"), join(folder, "node_modules"));
-      const name = `${block.page.replaceAll(/\W/g, "-")}-${String(block.line).padStart(5, "0")}.${block.language}`;
+      // The compiler tells errors by file name: in the order of the pages.
+      const name = `${String(files.size).padStart(4, "0")}.${block.language}`;
       writeFileSync(join(folder, name), block.module);
       files.set(join(home.replace("/", "-"), name), block);
     }

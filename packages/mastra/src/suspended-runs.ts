@@ -28,7 +28,7 @@ export type Target =
       readonly kind: "workflow";
       readonly workflow: AnyWorkflow;
       readonly run: string;
-      readonly at: { readonly label: string } | { readonly step: string[] };
+      readonly at: At;
     };
 
 interface AgentRun {
@@ -40,13 +40,6 @@ interface AgentRun {
     readonly tool: string;
     readonly requests: ReadonlySet<string>;
   }[];
-}
-
-/** Of a run's stored state, what is looked at here. */
-interface Snapshot {
-  readonly status?: string;
-  readonly context?: Readonly<Record<string, unknown>>;
-  readonly resumeLabels?: Readonly<Record<string, unknown>>;
 }
 
 export interface SuspendedRuns {
@@ -83,8 +76,8 @@ export function suspendedRuns(given: {
     }
     for (const workflow of given.workflows) {
       const { runs: listed } = await workflow.listWorkflowRuns({ status: "suspended" });
-      for (const { runId, snapshot } of listed) {
-        for (const [request, at] of waitingIn(parsed(snapshot))) {
+      for (const { runId } of listed) {
+        for (const [request, at] of await waitingIn(workflow, runId)) {
           if (!found.has(request)) found.set(request, { kind: "workflow", workflow, run: runId, at });
         }
       }
@@ -105,11 +98,7 @@ export function suspendedRuns(given: {
       }
     }
     for (const workflow of given.workflows) {
-      const state = await workflow.getWorkflowRunById(session, { fields: ["steps", "resumeLabels"] });
-      if (state?.status !== "suspended") continue;
-      const at = waitingIn({ context: state.steps ?? {}, resumeLabels: state.resumeLabels ?? {} }).get(
-        request,
-      );
+      const at = (await waitingIn(workflow, session)).get(request);
       if (at) return { kind: "workflow", workflow, run: session, at };
     }
     return null;
@@ -223,44 +212,39 @@ function targetOf({ agent, run, thread }: AgentRun, callId: string): Target {
   return { kind: "agent", agent, run, thread, callId };
 }
 
-/** The requests that a workflow's run waits for, and where. Mastra loses labels of parallel steps, and keeps their paths. */
-function waitingIn({
-  context = {},
-  resumeLabels = {},
-}: Snapshot): Map<string, { label: string } | { step: string[] }> {
-  const found = new Map<string, { label: string } | { step: string[] }>();
-  for (const [id, state] of Object.entries(context)) {
-    const step = state as { status?: unknown; suspendPayload?: unknown } | null;
-    if (step?.status !== "suspended") continue;
-    const meta = step.suspendPayload as { __workflow_meta?: { path?: unknown } } | null | undefined;
-    const path = meta?.__workflow_meta?.path;
-    for (const request of pendingIn(step.suspendPayload)) {
-      found.set(
-        request,
-        Object.hasOwn(resumeLabels, request)
-          ? { label: request }
-          : { step: [id, ...(Array.isArray(path) ? path.map(String) : [])] },
-      );
-    }
-    // Nested runs say only one payload, and all labels.
-    for (const [label, at] of Object.entries(resumeLabels)) {
-      if ((at as { stepId?: unknown } | null)?.stepId === id) found.set(label, { label });
+type At = { readonly label: string } | { readonly step: string[] };
+
+/**
+ * The requests that a workflow's run waits for, and where: by label in a list, of which the label says the item; by
+ * the step's path where Mastra has lost the label, which it does for parallel steps.
+ */
+async function waitingIn(workflow: AnyWorkflow, run: string): Promise<ReadonlyMap<string, At>> {
+  const found = new Map<string, At>();
+  const state = await workflow.getWorkflowRunById(run, { fields: ["steps", "resumeLabels"] });
+  if (state?.status !== "suspended") return found;
+  const labels = state.resumeLabels ?? {};
+  for (const [path, step] of Object.entries(state.steps ?? {})) {
+    const { status, suspendPayload } = step as { status?: unknown; suspendPayload?: unknown };
+    if (status !== "suspended") continue;
+    for (const request of pendingIn(suspendPayload)) {
+      const labelled = Object.hasOwn(labels, request);
+      found.set(request, labelled ? { label: request } : { step: path.split(".") });
     }
   }
   return found;
 }
 
-/** The requests that a suspension names, wherever Mastra put it. */
+/** Where Mastra puts what a call said when it was suspended. Elsewhere, as in the arguments, a model may write anything. */
+const holders = ["suspendPayload", "__workflow_meta", "foreachOutput"] as const;
+
+/** The requests that a suspension names. */
 function* pendingIn(value: unknown): Generator<string> {
   if (typeof value !== "object" || value === null) return;
-  const { guard, request } = value as { guard?: unknown; request?: unknown };
-  if (guard === "pending" && typeof request === "string") {
-    yield request;
+  if (Array.isArray(value)) {
+    for (const each of value) yield* pendingIn(each);
     return;
   }
-  for (const each of Object.values(value)) yield* pendingIn(each);
-}
-
-function parsed(snapshot: unknown): Snapshot {
-  return (typeof snapshot === "string" ? JSON.parse(snapshot) : snapshot) as Snapshot;
+  const { guard, request, ...rest } = value as Readonly<Record<string, unknown>>;
+  if (guard === "pending" && typeof request === "string") yield request;
+  for (const name of holders) yield* pendingIn(rest[name]);
 }

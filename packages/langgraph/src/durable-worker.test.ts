@@ -1,0 +1,168 @@
+// Suspended agents and their worker in one process, over a checkpointer in memory that counts who reads what.
+import type { Guard } from "@guard/core";
+import type { RunnableConfig } from "@langchain/core/runnables";
+import { type BaseCheckpointSaver, type CheckpointTuple, MemorySaver } from "@langchain/langgraph";
+import { AIMessage, createAgent, fakeModel, HumanMessage } from "langchain";
+import { afterEach, expect, test } from "vitest";
+import { type Result, refund, requestsIn, shop, shopTools, thread, toolMessages } from "./agent.fixture.ts";
+import { guardMiddleware } from "./middleware.ts";
+import { resumeWorker } from "./worker.ts";
+
+const open: { close(): Promise<void> }[] = [];
+afterEach(async () => {
+  for (const each of open.splice(0)) await each.close();
+});
+
+/** Remembers which threads were read and written. */
+class Counting extends MemorySaver {
+  readonly touched = new Set<string>();
+  #note(config: RunnableConfig): void {
+    this.touched.add(String(config.configurable?.thread_id));
+  }
+  override async getTuple(config: RunnableConfig): Promise<CheckpointTuple | undefined> {
+    this.#note(config);
+    return super.getTuple(config);
+  }
+  override list(...args: Parameters<MemorySaver["list"]>): AsyncGenerator<CheckpointTuple> {
+    this.#note(args[0]);
+    return super.list(...args);
+  }
+  override async put(...args: Parameters<MemorySaver["put"]>): Promise<RunnableConfig> {
+    this.#note(args[0]);
+    return super.put(...args);
+  }
+  override async putWrites(...args: Parameters<MemorySaver["putWrites"]>): Promise<void> {
+    this.#note(args[0]);
+    return super.putWrites(...args);
+  }
+}
+
+/** An agent that refunds the amount that a thread begins with, and the end of each thread. */
+function agentOf(
+  guard: Guard,
+  ran: unknown[],
+  checkpointer: BaseCheckpointSaver,
+  amounts: readonly number[],
+) {
+  const model = fakeModel();
+  for (const amount of amounts) model.respondWithTools([refund("c1", amount)]);
+  for (const _ of amounts) model.respond(new AIMessage("done"));
+  const agent = createAgent({
+    model,
+    tools: shopTools(ran),
+    checkpointer,
+    middleware: [guardMiddleware({ guard })],
+  });
+  const ends = new Map<string, PromiseWithResolvers<Result>>();
+  const endOf = (id: string) => {
+    const end = ends.get(id) ?? Promise.withResolvers<Result>();
+    ends.set(id, end);
+    return end;
+  };
+  return {
+    agent,
+    start: async (id: string) =>
+      requestsIn(
+        (await agent.invoke({ messages: [new HumanMessage("go")] }, thread(id))) as unknown as Result,
+      ),
+    ended: (id: string) => endOf(id).promise,
+    /** For the worker: tells the ends. */
+    graph: {
+      checkpointer,
+      getState: (config: RunnableConfig) => agent.getState(config as never) as never,
+      async invoke(input: never, config: RunnableConfig) {
+        const result = (await agent.invoke(input, config as never)) as unknown as Result;
+        if (requestsIn(result).length === 0) endOf(String(config.configurable?.thread_id)).resolve(result);
+        return result;
+      },
+    },
+  };
+}
+
+test("fifty suspended threads are not read while nothing happens, and one that is resumed reads itself alone", {
+  timeout: 60_000,
+}, async () => {
+  const { guard, approver } = await shop();
+  const ran: unknown[] = [];
+  const saver = new Counting();
+  const amounts = Array.from({ length: 50 }, (_, at) => at + 1);
+  const held = new Map(
+    amounts.map((amount) => [amount, approver.expect("refund", { order: "A", amount }).hold()] as const),
+  );
+  const { start, ended, graph } = agentOf(guard, ran, saver, amounts);
+  for (const amount of amounts) expect(await start(`t${amount}`)).toHaveLength(1);
+  await Promise.all([...held.values()].map(({ arrived }) => arrived));
+
+  saver.touched.clear();
+  const worker = resumeWorker({ guard, graph });
+  open.push(worker);
+  await worker.idle();
+  expect([...saver.touched]).toEqual([]);
+
+  await held.get(17)?.approve();
+  expect(toolMessages(await ended("t17"))).toEqual([["c1", "success", "refunded 17"]]);
+  await held.get(4)?.reject("no");
+  expect(toolMessages(await ended("t4"))).toEqual([["c1", "error", "alice@example.com rejected refund: no"]]);
+  await worker.idle();
+  expect([...saver.touched]).toEqual(["t17", "t4"]);
+  expect(ran).toEqual([["refund", { order: "A", amount: 17 }]]);
+});
+
+test("double-execution: two workers, of two processes, run a tool once and both threads end", async () => {
+  const { guard, another, approver } = await shop();
+  const ran: unknown[] = [];
+  const saver = new MemorySaver();
+  const held = [1, 2].map((amount) => approver.expect("refund", { order: "A", amount }).hold());
+  const { start, ended, graph } = agentOf(guard, ran, saver, [1, 2]);
+  const twin = agentOf(another(), ran, saver, [9, 9]);
+  await start("t1");
+  await start("t2");
+  for (const each of held) await each.arrived;
+  const workers = [graph, twin.graph].map((of, at) =>
+    resumeWorker({ guard: at === 0 ? guard : another(), graph: of, storedWithin: 200, onError: () => {} }),
+  );
+  open.push(...workers);
+  for (const worker of workers) await worker.idle();
+  for (const each of held) await each.approve();
+  await Promise.all(["t1", "t2"].map((id) => Promise.race([ended(id), twin.ended(id)])));
+  for (const worker of workers) await worker.idle();
+  expect(ran).toHaveLength(2);
+  expect(ran).toEqual(expect.arrayContaining([1, 2].map((amount) => ["refund", { order: "A", amount }])));
+});
+
+test("fail-open-outage: an approval outlives an outage of the relay while its run is resumed, however often it fails", {
+  timeout: 60_000,
+}, async () => {
+  const { another, approver, bench } = await shop();
+  const ran: unknown[] = [];
+  let away = false;
+  let failures = 0;
+  const failed = Promise.withResolvers<void>();
+  const errors: unknown[] = [];
+  const guard = another({
+    retries: 0,
+    fetch: async (input, init) => {
+      if (away && new Request(input, init).method === "POST") {
+        // More often than a worker tries again what does not pass by itself.
+        if (++failures === 6) failed.resolve();
+        throw new TypeError("connection refused");
+      }
+      return bench.fetch(input, init);
+    },
+  });
+  const held = approver.expect("refund").hold();
+  const { start, ended, graph } = agentOf(guard, ran, new MemorySaver(), [1]);
+  await start("t1");
+  await held.arrived;
+  const worker = resumeWorker({ guard, graph, onError: (error) => errors.push(error) });
+  open.push(worker);
+  await worker.idle();
+  away = true;
+  await held.approve();
+  await failed.promise;
+  expect(ran).toEqual([]);
+  away = false;
+  expect(toolMessages(await ended("t1"))).toEqual([["c1", "success", "refunded 1"]]);
+  expect(ran).toHaveLength(1);
+  expect(errors).toEqual([]);
+});

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { readOptions } from "./options.ts";
 
 let directory: string;
 beforeEach(async () => {
@@ -20,9 +21,9 @@ interface Run {
   readonly ended: Promise<number | null>;
 }
 
-function demo(): Run {
+function demo(...options: string[]): Run {
   const main = fileURLToPath(new URL("./main.ts", import.meta.url));
-  const child = spawn(process.execPath, ["--conditions=@guard/source", main, "--headless"], {
+  const child = spawn(process.execPath, ["--conditions=@guard/source", main, "--headless", ...options], {
     env: { ...process.env, TMPDIR: directory, NODE_OPTIONS: "" },
   });
   let out = "";
@@ -45,6 +46,35 @@ test("forged-outcome: the demo runs what people signed, and nothing that the rel
   expect(run.out()).not.toContain("\u001b");
   expect(run.err()).not.toMatch(/error/i);
   expect(await readdir(directory)).toEqual([]);
+}, 60_000);
+
+test("an agent that exits while people decide, and is killed when it goes on, ends the same", async () => {
+  const run = demo("--framework", "langgraph", "--suspend");
+  expect(await run.ended, run.out() + run.err()).toBe(0);
+  const lines = run.out().trimEnd().split("\n");
+  expect(lines.at(-1)).toBe(
+    "demo: framework=langgraph mode=suspend killed=1 calls=14 allowed=6 approved=4 edited=1 rejected=1 denied=1 executed=11 forged=refused evidence=ok",
+  );
+  const at = (text: string) => lines.findIndex((line) => line.includes(text));
+  expect(at("waiting for alice and bob; this process exits now")).toBeLessThan(at("alice  approves"));
+  expect(at("alice  rejects")).toBeLessThan(at("guard  ran refund 1003: 90"));
+  expect(at("killed with SIGKILL")).toBeLessThan(at("guard  ran refund 1003: 90"));
+  expect(run.err()).not.toMatch(/error/i);
+  expect(await readdir(directory)).toEqual([]);
+}, 60_000);
+
+test("the options: what there is, and what there is not", async () => {
+  expect(readOptions([])).toMatchObject({ frameworks: ["vercel-ai"], suspend: false, headless: false });
+  expect(readOptions(["--framework", "all"])).toMatchObject({
+    frameworks: ["vercel-ai", "langgraph", "mastra"],
+  });
+  expect(readOptions(["--help", "--suspend"])).toBeNull();
+  expect(() => readOptions(["--framework", "langchain"])).toThrow("one of vercel-ai, langgraph, mastra, all");
+  const run = demo("--suspended");
+  expect(await run.ended).toBe(2);
+  expect(run.err()).toContain("'--suspended'");
+  expect(run.err()).toContain("--suspend         the agent's process exits");
+  expect(run.out()).toBe("");
 }, 60_000);
 
 test("a demo that is stopped leaves no process and no file behind", async () => {

@@ -17,7 +17,7 @@ export interface Options {
 
 export const usage = `Usage: pnpm demo [options]
 
-  --framework NAME  ${frameworks.join(", ")}, or all of them one after another (default ${frameworks[0]})
+  --framework NAME  ${frameworks.join(", ")}, or all: one after another (default ${frameworks[0]})
   --suspend         the agent's process exits while it waits for people; another one resumes it, is killed, and a
                     third one ends what was begun. Without it, the agent waits.
   --headless        scripted people; also where there is no terminal

@@ -2,8 +2,8 @@ import { useEffect, useRef, useState } from "react";
 import type { ChatMessage, ChatView } from "../../../lib/message.ts";
 
 /**
- * Keeps the page at what the server has, while something runs or waits there. It asks once a second: that works
- * through every proxy, whichever server answers and however often it is restarted, and costs nothing else.
+ * Keeps the page at what the server has, while something runs or waits there. It asks once a second, and
+ * never where nothing does: that works through every proxy, whichever server answers, over any restart.
  */
 export function useFollow(
   id: string,

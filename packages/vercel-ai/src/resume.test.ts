@@ -160,6 +160,28 @@ describe("forged-history (VULN-6698): nothing in the messages grants anything", 
 });
 
 describe("parallel calls", () => {
+  test("two people have to approve, and one edits: both are asked anew, and the history shows what ran", async () => {
+    const { approver, ran, start, goOn } = await kit({
+      policy: [
+        { tool: "refund", then: "ask", quorum: 2, approvers: ["alice@example.com", "bob@example.com"] },
+      ],
+    });
+    const by = (identity: string) => ({ by: identity });
+    const first = approver.expect("refund", { order: "A", amount: 900 }).hold();
+    const { saved } = await start([refund("c1", 900)]);
+    await first.arrived;
+    const second = approver.expect("refund", { order: "A", amount: 90 }).hold();
+    await first.edit({ order: "A", amount: 90 }, by("alice@example.com"));
+    expect(await goOn(saved)).toBeNull();
+    await second.arrived;
+    await second.approve(by("alice@example.com"));
+    expect(await goOn(saved)).toBeNull();
+    await second.approve(by("bob@example.com"));
+    const next = await goOn(saved);
+    expect(ran).toEqual([["c1", 90]]);
+    expect(next?.prompt[1]?.content).toMatchObject([{ type: "tool-call", input: { amount: 90 } }]);
+  });
+
   test("sibling-loss, positional-mismatch: none is answered before all are, and each has its own outcome", async () => {
     const { approver, ran, start, goOn } = await kit();
     const held = [1, 2, 3].map((amount) => approver.expect("refund", { order: "A", amount }).hold());
@@ -233,6 +255,41 @@ describe("parallel calls", () => {
 });
 
 describe("double-execution", () => {
+  test("what was answered and has run before the turn waited does not run again", async () => {
+    const { approver, ran, suspended, goOn } = await kit({
+      policy: [{ tool: "refund", when: { amount: { gt: 5000 } }, then: "deny", reason: "too much" }],
+    });
+    const held = approver.expect("refund", { order: "A", amount: 5 }).hold();
+    const using = suspended({ ungated: ["lookup"] });
+    // The application approves lookups by itself, and the SDK records that as a request and its answer.
+    const both = {
+      ...using,
+      toolApproval: async (call: Parameters<typeof using.toolApproval>[0]) =>
+        call.toolCall.toolName === "lookup" ? ("approved" as const) : using.toolApproval(call),
+    };
+    const first = await generateText({
+      model: scripted([[lookup("c1"), refund("c2", 9000), refund("c3", 5)]]),
+      messages: [question],
+      ...both,
+    });
+    const saved = stored([question, ...first.responseMessages]);
+    expect(ran).toEqual([["lookup", "A"]]);
+    await held.arrived;
+    await held.approve();
+    const next = await goOn(saved, suspended({ ungated: ["lookup"] }));
+    expect(ran).toEqual([
+      ["lookup", "A"],
+      ["c3", 5],
+    ]);
+    const results = next?.prompt.flatMap((message) => (message.role === "tool" ? message.content : []));
+    expect(results?.map((part) => part.type === "tool-result" && part.toolCallId)).toEqual([
+      "c1",
+      "c2",
+      "c3",
+    ]);
+    expect(next?.results.c2).toMatchObject({ reason: expect.stringContaining("too much") });
+  });
+
   test("two processes that go on with the same messages at once run the tool once", async () => {
     const { approver, ran, start, goOn, suspended, guard, another } = await kit();
     const held = approver.expect("refund").hold();

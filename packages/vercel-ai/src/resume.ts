@@ -8,7 +8,8 @@
  */
 import { ConfigurationError } from "@guard/core";
 import type { ModelMessage, ToolSet, UIMessage } from "ai";
-import { answered, askedOf, type Outcome, type WaitingCall, waitingIn } from "./history.ts";
+import { answered, type Outcome } from "./answered.ts";
+import { askedOf, type WaitingCall, waitingIn } from "./history.ts";
 import { refusalOf } from "./refusal.ts";
 import { askOf } from "./suspend-tools.ts";
 

@@ -227,6 +227,53 @@ describe("a suspended call", () => {
     expect(ran).toEqual([["c1", 900]]);
   });
 
+  test("prototype-ids: tools and calls named like members of every object", async () => {
+    const { guard, approver } = await kit();
+    let ran = 0;
+    const evil = tool({ inputSchema: z.object({}), execute: async () => ++ran });
+    const tools: ToolSet = Object.fromEntries([
+      ["constructor", evil],
+      ["__proto__", evil],
+    ]);
+    const make = () => suspendTools(tools, { guard, session: "s", facts: {} });
+    const held = approver.expect("constructor").hold();
+    const first = await generateText({
+      model: scripted([[{ id: "constructor", tool: "constructor", input: {} }]]),
+      messages: [question],
+      ...make(),
+    });
+    await held.arrived;
+    await held.approve();
+    const suspended = make();
+    const messages = await resumeMessages([question, ...first.responseMessages], suspended);
+    await generateText({ model: scripted(["done"]), messages: messages ?? [], ...suspended });
+    expect(ran).toBe(1);
+  });
+
+  test("types survive: results, contexts and the tools themselves", async () => {
+    const { suspended, guard } = await kit({ policy: [{ tool: "*", then: "allow" }] });
+    const whoami = tool({
+      inputSchema: z.object({}),
+      contextSchema: z.object({ tenant: z.string() }),
+      execute: async (_input, { context }) => context.tenant,
+    });
+    const { tools } = suspended();
+    const result = await generateText({
+      model: scripted([[refund("c1", 5), { id: "w", tool: "whoami", input: {} }], "done"]),
+      prompt: "go",
+      stopWhen,
+      runtimeContext: { trace: 1 },
+      toolsContext: { whoami: { tenant: "acme" } },
+      ...suspendTools({ whoami }, { guard, session: "s" }),
+    });
+    const typed = result.steps[0]?.toolResults.find((part) => !part.dynamic && part.toolName === "whoami");
+    const tenant: string | undefined = typed?.dynamic ? undefined : typed?.output;
+    expect(tenant).toBe("acme");
+    expect(Object.keys(tools)).toEqual(["lookup", "refund"]);
+    // @ts-expect-error: the input of refund has an amount that is a number
+    suspended({ facts: { refund: ({ amount }) => ({ title: amount.trim() }) } });
+  });
+
   test("onPending tells each chat of its own calls, with who may approve and until when", async () => {
     const { suspended, approver } = await kit({
       policy: [

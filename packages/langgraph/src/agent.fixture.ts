@@ -8,7 +8,8 @@ import { Command, INTERRUPT, MemorySaver } from "@langchain/langgraph";
 import { type AgentMiddleware, createAgent, fakeModel } from "langchain";
 import { afterEach } from "vitest";
 import * as z from "zod";
-import { type GuardMiddlewareOptions, guardMiddleware } from "./middleware.ts";
+import { guardMiddleware } from "./middleware.ts";
+import type { GuardMiddlewareOptions } from "./middleware-options.ts";
 
 const open: { close(): Promise<void> }[] = [];
 afterEach(async () => {

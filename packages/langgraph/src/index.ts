@@ -7,9 +7,9 @@ export { type AnyTool, type GuardToolsOptions, guardTools } from "./guard-tools.
 export type { GuardInterrupt, WaitingCall } from "./interrupt.ts";
 export {
   type GuardMiddleware,
-  type GuardMiddlewareOptions,
   guardMiddleware,
   type ToolCallRequest,
 } from "./middleware.ts";
+export type { GuardMiddlewareOptions } from "./middleware-options.ts";
 export { type GuardToolNodeOptions, guardToolNode } from "./tool-node.ts";
 export { type ResumableGraph, type ResumeGraphOptions, resumeWorker } from "./worker.ts";

@@ -3,7 +3,15 @@ import type { Rule } from "@guard/core";
 import { AIMessage, type BaseMessage } from "@langchain/core/messages";
 import { tool } from "@langchain/core/tools";
 import { MemorySaver } from "@langchain/langgraph";
-import { type AgentMiddleware, createAgent, createMiddleware, fakeModel } from "langchain";
+import {
+  type AgentMiddleware,
+  createAgent,
+  createMiddleware,
+  fakeModel,
+  humanInTheLoopMiddleware,
+  toolErrorMiddleware,
+  toolRetryMiddleware,
+} from "langchain";
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
 import {
@@ -19,7 +27,10 @@ import {
   thread,
   toolMessages,
 } from "./agent.fixture.ts";
-import { type GuardMiddlewareOptions, guardMiddleware } from "./middleware.ts";
+import { guardTools } from "./guard-tools.ts";
+import { guardMiddleware } from "./middleware.ts";
+import type { GuardMiddlewareOptions } from "./middleware-options.ts";
+import { resumeWorker } from "./worker.ts";
 
 describe("subagent-bypass", () => {
   async function family(parent: Options, child: Options | null, also: Rule[] = []) {
@@ -138,9 +149,39 @@ describe("config-fail-open: misuse is refused", () => {
     expect(ran).toEqual([]);
   });
 
+  test("an agent that does not fit, when its worker is made", async () => {
+    const { agent, guard, tools } = await kit();
+    const made = (...[options, more]: [Parameters<typeof agent>[1]?, Parameters<typeof agent>[2]?]) =>
+      agent([], options, more);
+    const refused = (graph: ReturnType<typeof made>) => expect(() => resumeWorker({ guard, graph }));
+    const onError = () => "failed";
+    refused(made({ around: [toolRetryMiddleware()] })).toThrow("takes a pause for an error");
+    refused(made({ around: [toolErrorMiddleware({ onError })] })).toThrow('Set toolErrors: "throw"');
+    // Under exactOptionalPropertyTypes, langchain's own type takes nothing.
+    const asksToo = humanInTheLoopMiddleware({ interruptOn: { refund: true } } as never) as AgentMiddleware;
+    refused(made({ around: [asksToo] })).toThrow("its answers are not verified");
+    refused(made({ inside: [asksToo] })).toThrow("its answers are not verified");
+    refused(made({ version: "v1" })).toThrow("Leave the version out");
+    refused(made({ ungated: ["refnd"] })).toThrow("no tool called refnd");
+    refused(made({ facts: { refnd: () => ({}) } })).toThrow("no tool called refnd");
+    refused(made({}, { tools: [...tools, { type: "web_search", name: "web_search" }] })).toThrow(
+      "no tool that runs here",
+    );
+    const brings = createMiddleware({ name: "brings", tools: [{ type: "web_search", name: "web_search" }] });
+    refused(made({ around: [brings] })).toThrow("no tool that runs here");
+
+    const fits = [
+      made(),
+      made({ inside: [toolRetryMiddleware()] }),
+      made({ around: [toolErrorMiddleware({ onError })], toolErrors: "throw" }),
+      made({ around: [asksToo], ungated: ["refund"] }),
+      made({ around: [brings], ungated: ["web_search"] }),
+    ];
+    for (const graph of fits) await resumeWorker({ guard, graph }).close();
+  });
+
   test("a tool of the agent that is guarded already", async () => {
     const { agent, guard, tools } = await kit();
-    const { guardTools } = await import("./guard-tools.ts");
     const app = agent([[refund("c1", 1)], "done"], {}, { tools: [...guardTools(tools, { guard })] });
     await expect(invoke(app, go)).rejects.toThrow("is guarded already");
   });

@@ -6,15 +6,8 @@
  * interrupt and an outcome of its own (sibling-loss, positional-mismatch); the gate stands in the tool itself,
  * behind whatever other middleware changes, so that what was approved is what runs (toctou-args).
  */
-import {
-  ConfigurationError,
-  type Execution,
-  type Guard,
-  type GuardError,
-  isGuardError,
-  isPassing,
-} from "@guard/core";
-import { type Attempt, attempt, checkToolOptions } from "@guard/core/plugin";
+import { ConfigurationError, type Execution, type GuardError, isGuardError, isPassing } from "@guard/core";
+import { type Attempt, attempt } from "@guard/core/plugin";
 import { type BaseMessage, ToolMessage } from "@langchain/core/messages";
 import type { ToolCall } from "@langchain/core/messages/tool";
 import type { StructuredToolInterface } from "@langchain/core/tools";
@@ -27,34 +20,14 @@ import {
   isGraphInterrupt,
   type LangGraphRunnableConfig,
 } from "@langchain/langgraph";
-import { actionOf, callKey, deniedMessage, type PinnedTool, type ToolFacts, threadOf } from "./call.ts";
+import { actionOf, callKey, deniedMessage, type PinnedTool, threadOf } from "./call.ts";
 import { markEdit, rewriteEdits } from "./edits.ts";
 import { type GatedCall, gated } from "./gated.ts";
-import { type AnyTool, gateable, nameOf, namesOf } from "./guard-tools.ts";
+import { gateable, nameOf } from "./guard-tools.ts";
 import { editedArgs, lastAiMessage, placeOf } from "./history.ts";
 import { interruptValue } from "./interrupt.ts";
+import { checkOptions, type GuardMiddlewareOptions, remembered, who } from "./middleware-options.ts";
 import { pausableThread } from "./suspend.ts";
-
-export interface GuardMiddlewareOptions {
-  readonly guard: Guard;
-  /** `suspend` (default): the run pauses and the process may go away. `wait`: the call waits, without a checkpointer. */
-  readonly mode?: "suspend" | "wait";
-  /** The conversation, ticket or job, where calls wait. Default, and always where runs are suspended: the thread. */
-  readonly session?: string;
-  /** On whose behalf the agent acts: this person cannot approve. */
-  readonly requester?: string;
-  /** What a call means beside its arguments, by the tool's name. */
-  readonly facts?: ToolFacts;
-  /** Tools that run without the guard, by name. */
-  readonly ungated?: readonly string[];
-  /**
-   * Where an error of a tool goes. `model` (default): the model reads it, as in an agent without middleware around
-   * its tools. `throw`: to the middleware around this one, for instance `toolErrorMiddleware`.
-   */
-  readonly toolErrors?: "model" | "throw";
-  /** The agent's tools, if they are to be checked here and not when they are called first. */
-  readonly tools?: readonly AnyTool[];
-}
 
 /** What is used of langchain's `ToolCallRequest`. Langchain itself is not imported: other agents do not need it. */
 export interface ToolCallRequest {
@@ -75,13 +48,10 @@ export interface GuardMiddleware {
   beforeModel(state: { messages: BaseMessage[] }): { messages: BaseMessage[] } | undefined;
 }
 
-const who = "guardMiddleware";
-const known = ["guard", "mode", "session", "requester", "facts", "ungated", "toolErrors", "tools"];
-
 /** For `createAgent`, last in its list of middleware. @throws ConfigurationError that says what to do. */
 export function guardMiddleware(options: GuardMiddlewareOptions): GuardMiddleware {
-  const { mode = "suspend", ungated = [], tools } = options;
   checkOptions(options);
+  const { mode = "suspend", ungated = [], tools } = options;
   const pinned = new WeakMap<object, readonly [StructuredToolInterface, PinnedTool]>();
   const pin = (tool: object) => {
     const pins = pinned.get(tool) ?? gateable(who, tool);
@@ -90,7 +60,7 @@ export function guardMiddleware(options: GuardMiddlewareOptions): GuardMiddlewar
   };
   for (const tool of tools ?? []) if (!ungated.includes(nameOf(tool))) pin(tool);
 
-  return {
+  const middleware: GuardMiddleware = {
     name: who,
 
     async wrapToolCall(request, handler) {
@@ -125,6 +95,7 @@ export function guardMiddleware(options: GuardMiddlewareOptions): GuardMiddlewar
       return rewriteEdits(messages);
     },
   };
+  return remembered(middleware, options);
 }
 
 /** One call's way through the gate. */
@@ -214,24 +185,6 @@ function newPassage(
       return toolError(toolCall, thrown);
     },
   };
-}
-
-/** @throws ConfigurationError */
-function checkOptions(options: GuardMiddlewareOptions): void {
-  const { mode = "suspend", toolErrors = "model", tools } = options;
-  checkToolOptions(who, options, { known, ...(tools ? { tools: namesOf(who, tools) } : {}) });
-  if (mode !== "suspend" && mode !== "wait") {
-    throw new ConfigurationError(`${who}: mode is "suspend" or "wait", not ${String(mode)}.`);
-  }
-  if (toolErrors !== "model" && toolErrors !== "throw") {
-    throw new ConfigurationError(`${who}: toolErrors is "model" or "throw", not ${String(toolErrors)}.`);
-  }
-  if (mode === "suspend" && options.session !== undefined) {
-    throw new ConfigurationError(
-      `${who}: where runs are suspended, the session is the thread, by which a worker finds the run. ` +
-        'Leave session out, or use mode: "wait".',
-    );
-  }
 }
 
 /** @throws ConfigurationError where the run cannot be paused, or would do more than this call when it goes on. */

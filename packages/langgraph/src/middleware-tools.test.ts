@@ -1,7 +1,7 @@
 // What a tool behind guardMiddleware gets and gives: edits, errors, other middleware.
 import { AIMessage, type BaseMessage, ToolMessage } from "@langchain/core/messages";
 import { tool } from "@langchain/core/tools";
-import { Command } from "@langchain/langgraph";
+import { Command, MemorySaver } from "@langchain/langgraph";
 import {
   createAgent,
   createMiddleware,
@@ -20,9 +20,11 @@ import {
   refund,
   requestsIn,
   resume,
+  shop,
   toolMessages,
 } from "./agent.fixture.ts";
 import { executionOf } from "./gated.ts";
+import { guardMiddleware } from "./middleware.ts";
 
 describe("edited arguments", () => {
   test.each(["suspend", "wait"] as const)("%s: are what runs, and what the history shows", async (mode) => {
@@ -83,6 +85,23 @@ describe("a tool's own errors stay what they are without the guard", () => {
       const ended = mode === "wait" ? first : await invoke(app, resume(first, "look"));
       expect(toolMessages(ended)).toEqual(before);
       expect(ran).toHaveLength(2);
+    },
+  );
+
+  test.each(["suspend", "wait"] as const)(
+    "%s: also those of tools that are allowed or ungated",
+    async (mode) => {
+      for (const ungated of [["refund"], []]) {
+        const { tools, ran } = await kit();
+        const { guard } = await shop([{ tool: "refund", then: "allow" }]);
+        const model = fakeModel()
+          .respondWithTools([refund("c1", 666)])
+          .respond(new AIMessage("done"));
+        const middleware = [guardMiddleware({ guard, mode, ungated })];
+        const app = createAgent({ model, tools, middleware, checkpointer: new MemorySaver() });
+        expect(toolMessages(await invoke(app, go))).toEqual([["c1", "error", said]]);
+        expect(ran).toHaveLength(1);
+      }
     },
   );
 

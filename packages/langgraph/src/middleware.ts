@@ -66,9 +66,15 @@ export function guardMiddleware(options: GuardMiddlewareOptions): GuardMiddlewar
     async wrapToolCall(request, handler) {
       const { toolCall, tool } = request;
       if (typeof tool !== "object" || tool === null) return noSuchTool(toolCall);
-      if (ungated.includes(nameOf(tool))) return handler(request);
+      const config: LangGraphRunnableConfig = getConfig();
+      if (ungated.includes(nameOf(tool))) {
+        try {
+          return await handler(request);
+        } catch (error) {
+          return failed(options, toolCall, error, config.signal);
+        }
+      }
       const [structured, pins] = pin(tool);
-      const config = getConfig();
       if (mode === "suspend") checkPausable(config, request);
       const passage = newPassage(options, pins, request, config);
       const guarded = gated(structured, passage.gate);
@@ -105,7 +111,7 @@ function newPassage(
   { toolCall, state }: ToolCallRequest,
   config: LangGraphRunnableConfig,
 ) {
-  const { guard, mode = "suspend", requester, facts, toolErrors = "model" } = options;
+  const { guard, mode = "suspend", requester, facts } = options;
   const session = options.session ?? threadOf(config);
   const callId = toolCall.id ?? null;
   const key = callKey(config, placeOf(toolCall, state));
@@ -178,13 +184,28 @@ function newPassage(
         if (!invoked) throw answeredElsewhere(toolCall);
         return edited === undefined ? output : markEdit(output, toolCall, edited);
       }
-      const ofTool =
-        (started || once === null) && !isGraphBubbleUp(thrown) && !isGuardError(thrown, "configuration");
-      if (!ofTool || signal?.aborted || toolErrors === "throw" || brandOf(thrown) === "MiddlewareError")
-        throw thrown;
-      return toolError(toolCall, thrown);
+      // Between the tool's own schema and its start only the guard can fail.
+      if (once !== null && !started) throw thrown;
+      return failed(options, toolCall, thrown, signal);
     },
   };
+}
+
+/**
+ * What `createAgent` makes of a tool's error where no middleware wraps tool calls: with any that does, the run fails.
+ * @throws the error, where it is not the tool's or not for the model
+ */
+function failed(
+  { toolErrors = "model" }: GuardMiddlewareOptions,
+  call: ToolCall,
+  error: unknown,
+  signal: AbortSignal | undefined,
+): ToolMessage {
+  const ofTool = !isGraphBubbleUp(error) && brandOf(error) !== "MiddlewareError";
+  if (!ofTool || toolErrors === "throw" || signal?.aborted || isGuardError(error, "configuration"))
+    throw error;
+  const unfit = brandOf(error) === "ToolInvocationError";
+  return errorMessage(call, unfit ? (error as Error).message : `${error}\n Please fix your mistakes.`);
 }
 
 /** @throws ConfigurationError where the run cannot be paused, or would do more than this call when it goes on. */
@@ -209,12 +230,6 @@ function answeredElsewhere({ name }: ToolCall): ConfigurationError {
 /** What `createAgent` says, but for the names of the other tools, which middleware is not told. */
 function noSuchTool(call: ToolCall): ToolMessage {
   return errorMessage(call, `Error: ${call.name} is not a valid tool.`);
-}
-
-/** What `createAgent` makes of a tool's error where no middleware wraps tool calls. */
-function toolError(call: ToolCall, error: unknown): ToolMessage {
-  const unfit = brandOf(error) === "ToolInvocationError";
-  return errorMessage(call, unfit ? (error as Error).message : `${error}\n Please fix your mistakes.`);
 }
 
 const errorMessage = ({ name, id = "" }: ToolCall, content: string) =>

@@ -64,8 +64,9 @@ export async function pass<R>(
     callId: place.callId,
     ...(requester === undefined ? {} : { requester }),
   };
-  const keyed = keyOf(place, session, run, args);
-  if (mode === "wait" || place.suspend === undefined) {
+  const waits = mode === "wait" || place.suspend === undefined;
+  const keyed = keyOf(place, { session, run, args, waits });
+  if (waits) {
     const signal = place.signal ? { signal: place.signal } : {};
     return { suspended: false, result: await guard.run(action, execute, { ...keyed, ...signal }) };
   }
@@ -82,8 +83,13 @@ export async function pass<R>(
  * The same on every pass over one call. The arguments are in it, because some models number their calls anew in
  * each turn, and a step may run once for each item of a list. What neither calls has the gate's own key.
  */
-function keyOf(place: Place, session: string, run: string, args: unknown): { key?: string } {
-  const { agent, callId, step } = place;
+function keyOf(
+  { agent, callId, step }: Place,
+  { session, run, args, waits }: { session: string; run: string; args: unknown; waits: boolean },
+): { key?: string } {
+  // After a restart an agent's call comes in a new run, under a new id: only the gate's key, which counts equal
+  // calls of a session, joins the request that it had made.
+  if (waits && step === null) return {};
   const call = callId !== null ? ["call", callId] : step !== null ? ["step", step] : null;
   if (call === null) return {};
   return { key: canonicalJson(["mastra", session, run, agent, ...call, JSON.stringify(args) ?? ""]) };

@@ -11,7 +11,7 @@
 import { ConfigurationError, type Facts } from "@guard/core";
 import { Agent, type AgentConfig, type ToolsInput } from "@mastra/core/agent";
 import type { ToolHooks } from "@mastra/core/tools";
-import { areGuarding, hooksFor, markGuarding } from "./guard-hooks.ts";
+import { areGuarding, hooksFor, together } from "./guard-hooks.ts";
 import { type GuardToolsOptions, guardTools } from "./guard-tools.ts";
 import { callOptions, checkOptions } from "./options.ts";
 
@@ -108,7 +108,7 @@ function onEach<V>(given: Dynamic<V>, check: (value: V) => V): Dynamic<V> {
 
 /** The user's before ours, so that the gate sees what they changed; ours after the tool at once, so that it is recorded. */
 function compose(user: ToolHooks | undefined, own: Required<ToolHooks>): ToolHooks {
-  return markGuarding({
+  return together({
     async beforeToolCall(call) {
       const stop = await user?.beforeToolCall?.(call);
       return stop?.proceed === false ? stop : own.beforeToolCall(call);

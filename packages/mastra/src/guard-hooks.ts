@@ -50,10 +50,22 @@ export function guardHooks(options: GuardHooksOptions): Required<ToolHooks> {
 export const areGuarding = (hooks: ToolHooks | undefined): boolean =>
   typeof hooks?.beforeToolCall === "function" && Object.hasOwn(hooks.beforeToolCall, guarding);
 
-/** Marks hooks that hold a gate. */
-export function markGuarding<H extends ToolHooks>(hooks: H): H {
-  Object.defineProperty(hooks.beforeToolCall, guarding, { value: true });
-  return hooks;
+/** Two hooks that are a gate together. Mastra calls the first as a member of the hooks that it uses, so it sees the other. */
+export function together(hooks: Required<ToolHooks>): Required<ToolHooks> {
+  const made: Required<ToolHooks> = {
+    async beforeToolCall(this: ToolHooks | undefined, call) {
+      if (this && this.afterToolCall !== made.afterToolCall) {
+        throw new ConfigurationError(
+          "A hook afterToolCall that was given with the call replaces the guard's, which records how the tool ended. " +
+            "Give it to guardAgent as one of the agent's own hooks: they are kept.",
+        );
+      }
+      return hooks.beforeToolCall(call);
+    },
+    afterToolCall: hooks.afterToolCall,
+  };
+  Object.defineProperty(made.beforeToolCall, guarding, { value: true });
+  return made;
 }
 
 /** `elsewhere` names tools whose gate is not here. */
@@ -62,7 +74,7 @@ export function hooksFor(
   elsewhere: (tool: string) => boolean,
 ): Required<ToolHooks> {
   const spans = new WeakMap<object, Span>();
-  return markGuarding({
+  return together({
     async beforeToolCall(call: ToolHookContext) {
       const { toolName } = call;
       if (ungated.includes(toolName) || elsewhere(toolName)) return;

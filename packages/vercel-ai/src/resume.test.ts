@@ -333,19 +333,18 @@ describe("double-execution", () => {
     await held.approve();
     const started = Promise.withResolvers<void>();
     const finish = Promise.withResolvers<void>();
-    const slow = {
-      ...tools.refund,
+    const before = tools.refund;
+    tools.refund = {
+      ...before,
       execute: async () => {
         started.resolve();
         await finish.promise;
         return { refunded: 5 };
       },
     };
-    const { execute } = tools.refund;
-    tools.refund.execute = slow.execute;
     const running = goOn(saved, suspended({}, another()));
     await started.promise;
-    tools.refund.execute = execute;
+    tools.refund = before;
     expect(await goOn(saved)).toBeNull();
     expect(await resumeMessages(saved, suspended(), { lost: true })).toBeNull();
     finish.resolve();

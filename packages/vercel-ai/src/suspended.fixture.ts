@@ -1,7 +1,7 @@
 // A shop whose refunds have to be approved, and a chat of it: as a first process leaves it, and as later ones find it.
 import type { Guard, Rule } from "@guard/core";
 import { testGuard } from "@guard/testing";
-import { generateText, isStepCount, type ModelMessage, tool } from "ai";
+import { generateText, isStepCount, type ModelMessage, type Tool, tool } from "ai";
 import * as z from "zod";
 import { resumeMessages, type SuspendedTools, type SuspendToolsOptions, suspendTools } from "./index.ts";
 import { type Call, scripted } from "./scripted-model.fixture.ts";
@@ -20,10 +20,15 @@ export const lookup = (id: string): Call => ({ id, tool: "lookup", input: { orde
 /** As a store gives messages back. */
 export const stored = <T>(messages: T): T => JSON.parse(JSON.stringify(messages)) as T;
 
+type Shop = {
+  lookup: Tool<{ order: string }, { order: string; total: number }>;
+  refund: Tool<{ order: string; amount: number }, { refunded: number }>;
+};
+
 export async function chat(options: Parameters<typeof testGuard>[0] = {}) {
   const made = await testGuard({ policy, ...options });
   const ran: unknown[] = [];
-  const tools = {
+  const tools: Shop = {
     lookup: tool({
       inputSchema: z.object({ order: z.string() }),
       execute: async ({ order }) => {

@@ -17,6 +17,7 @@ import {
 import { attempt, checkToolOptions } from "@guard/core/plugin";
 import { interrupt, type LangGraphRunnableConfig } from "@langchain/langgraph";
 import { interruptValue } from "./interrupt.ts";
+import { kept } from "./keep.ts";
 import { pausableThread, runOnce } from "./suspend.ts";
 
 /** What is to be done, as the guard is asked about it. The session is always the thread. */
@@ -43,35 +44,36 @@ export function approvalNode<S, U>(
 ): (state: S, config: LangGraphRunnableConfig) => Promise<U> {
   checkOptions(options);
   const { guard, action, execute, denied, key } = options;
-  return async (state, config) => {
-    const session = pausableThread(who, config);
-    const asked: ActionInput = { ...(await action(state, config)), session };
-    // The task's id is the same at each start of this visit, and another one at the next.
-    const own =
-      key?.(state, config) ?? canonicalJson(["langgraph", session, "node", config.executionInfo?.taskId]);
-    for (let wake: unknown; ; ) {
-      const made = await attempt(
-        guard,
-        asked,
-        (execution) =>
-          runOnce(`${who}: what does ${asked.tool}`, execution, async () =>
-            execute(execution, state, config),
-          ),
-        {
-          key: own,
-          wake,
-        },
-      );
-      if (made.status === "ran") return made.result;
-      if (made.status === "denied") {
-        if (denied === undefined) throw made.error;
-        return denied(made.error, state, config);
+  return async (state, config) =>
+    kept(config, who, async () => {
+      const session = pausableThread(who, config);
+      const asked: ActionInput = { ...(await action(state, config)), session };
+      // The task's id is the same at each start of this visit, and another one at the next.
+      const own =
+        key?.(state, config) ?? canonicalJson(["langgraph", session, "node", config.executionInfo?.taskId]);
+      for (let wake: unknown; ; ) {
+        const made = await attempt(
+          guard,
+          asked,
+          (execution) =>
+            runOnce(`${who}: what does ${asked.tool}`, execution, async () =>
+              execute(execution, state, config),
+            ),
+          {
+            key: own,
+            wake,
+          },
+        );
+        if (made.status === "ran") return made.result;
+        if (made.status === "denied") {
+          if (denied === undefined) throw made.error;
+          return denied(made.error, state, config);
+        }
+        const { tool, args, callId = null } = asked;
+        const { requestId: request, expiresAt } = made;
+        wake = interrupt(interruptValue([{ request, tool, args, callId, expiresAt }]));
       }
-      const { tool, args, callId = null } = asked;
-      const { requestId: request, expiresAt } = made;
-      wake = interrupt(interruptValue([{ request, tool, args, callId, expiresAt }]));
-    }
-  };
+    });
 }
 
 function checkOptions(options: object): void {

@@ -119,8 +119,12 @@ export function callKey(
   const info = config?.executionInfo;
   const turn = call.message !== undefined ? ["message", call.message] : info && ["task", info.taskId];
   if (thread === null || !turn || call.id === undefined) return undefined;
-  const namespace = info?.checkpointNs.split("|").slice(0, -1).join("|") ?? "";
-  return canonicalJson(["langgraph", thread, namespace, ...turn, call.id]);
+  return canonicalJson(["langgraph", thread, namespaceOf(config), ...turn, call.id]);
+}
+
+/** The namespace of the graph that a node belongs to; empty for the outermost. */
+export function namespaceOf(config: LangGraphRunnableConfig | undefined): string {
+  return config?.executionInfo?.checkpointNs.split("|").slice(0, -1).join("|") ?? "";
 }
 
 /** What the model reads where a call did not run: why, with the approver's reason. */

@@ -26,21 +26,24 @@ export function merged(errors: readonly GraphInterrupt[]): GraphInterrupt {
 }
 
 function joined(interrupts: readonly Interrupt<GuardInterrupt>[]): GuardInterrupt {
-  const values = interrupts.flatMap(({ value }) => (value ? [value] : []));
-  const requests = interrupts.flatMap(({ id, value }) =>
-    (value?.guard.requests ?? []).map(
-      (request: Waiting): Waiting => ({
-        ...request,
-        ...(request.interrupt === undefined && id !== undefined ? { interrupt: id } : {}),
-      }),
-    ),
-  );
+  // LangGraph hands on what was thrown inside of a graph beside what a node there made of it.
+  const byRequest = new Map<string, { value: GuardInterrupt; at: number; request: Waiting }>();
+  for (const { id, value } of interrupts) {
+    if (!value) continue;
+    for (const [at, each] of value.guard.requests.entries()) {
+      const waiting: Waiting = { ...(id === undefined ? {} : { interrupt: id }), ...each };
+      if (!byRequest.has(each.request)) byRequest.set(each.request, { value, at, request: waiting });
+    }
+  }
+  const calls = [...byRequest.values()];
+  const each = <T>(of: (value: GuardInterrupt) => readonly T[]) =>
+    calls.flatMap(({ value, at }) => of(value).slice(at, at + 1));
   return {
-    actionRequests: values.flatMap((value) => value.actionRequests),
-    reviewConfigs: values.flatMap((value) => value.reviewConfigs),
-    action_requests: values.flatMap((value) => value.action_requests),
-    review_configs: values.flatMap((value) => value.review_configs),
-    guard: { requests },
+    actionRequests: each((value) => value.actionRequests),
+    reviewConfigs: each((value) => value.reviewConfigs),
+    action_requests: each((value) => value.action_requests),
+    review_configs: each((value) => value.review_configs),
+    guard: { requests: calls.map(({ request }) => request) },
   };
 }
 
@@ -50,9 +53,21 @@ export function isOurs(value: unknown): value is GuardInterrupt {
   return Array.isArray(guard?.requests);
 }
 
-/** The id that wakes the run which waits for `request`; null where this interrupt does not name it. */
-export function wakingId({ id, value }: Interrupt, request: string): string | null {
-  if (!isOurs(value)) return null;
-  const own = (value.guard.requests as readonly (Waiting | null)[]).find((each) => each?.request === request);
-  return own ? (own.interrupt ?? id ?? null) : null;
+/**
+ * The id of the interrupt that wakes the run which waits for a request; null where none does.
+ *
+ * Where the request is not named, but something else of Guard's waits, it may be hidden behind that (several calls
+ * wait in a graph that a node invokes). What is woken in vain looks, and sleeps on.
+ */
+export function wakingId(
+  interrupts: readonly Interrupt[],
+  { request, state }: { readonly request: string; readonly state: string },
+): string | null {
+  const ours = interrupts.filter(({ value }) => isOurs(value)) as Interrupt<GuardInterrupt>[];
+  for (const { id, value } of ours) {
+    const waiting: readonly (Waiting | null)[] = value?.guard.requests ?? [];
+    const own = waiting.find((each) => each?.request === request);
+    if (own) return own.interrupt ?? id ?? null;
+  }
+  return state === "completed" ? null : (ours[0]?.id ?? null);
 }

@@ -2,6 +2,7 @@
 import { ConfigurationError, type Execution } from "@guard/core";
 import { getConfig, interrupt, isGraphInterrupt, type LangGraphRunnableConfig } from "@langchain/langgraph";
 import { threadOf } from "./call.ts";
+import { merged } from "./merged.ts";
 
 /**
  * The thread of a run that can be paused. Seen at the node's first run, whether or not anybody has to be asked.
@@ -35,15 +36,16 @@ export function pausableThread(who: string, config: LangGraphRunnableConfig): st
  */
 export async function runOnce<R>(name: string, execution: Execution, run: () => Promise<R>): Promise<R> {
   // What policy allowed may run again, so it may also interrupt.
-  if (execution.request === null) return run();
-  takeWakeUps();
+  const allowed = execution.request === null;
+  if (!allowed) takeWakeUps();
   try {
     return await run();
   } catch (error) {
     if (!isGraphInterrupt(error)) throw error;
+    if (allowed) throw merged([error]);
     throw new ConfigurationError(
       `${name} was approved and then interrupted the graph itself. LangGraph would start it again from its top, and an ` +
-        "approval is used once. Let the policy allow it and guard what it does, or interrupt outside of it.",
+        "approval is used once. Let the policy allow this tool and guard what it does, or interrupt outside of it.",
       { cause: error },
     );
   }

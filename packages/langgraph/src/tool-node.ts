@@ -27,6 +27,7 @@ import { type Gate, gated } from "./gated.ts";
 import { type AnyTool, gateable, guardTools, nameOf, namesOf } from "./guard-tools.ts";
 import { editedArgs, placeOf, rewritten } from "./history.ts";
 import { interruptValue } from "./interrupt.ts";
+import { type CommandMembers, kept, membersOf } from "./keep.ts";
 import { merged } from "./merged.ts";
 import { pausableThread } from "./suspend.ts";
 
@@ -69,7 +70,7 @@ type Guarded = readonly [StructuredToolInterface, PinnedTool];
  */
 interface Ended {
   readonly messages: readonly ToolMessage[];
-  readonly command?: ConstructorParameters<typeof Command>[0];
+  readonly command?: CommandMembers;
   readonly edited?: Json;
   readonly failed?: true;
 }
@@ -86,7 +87,8 @@ interface Turn {
 interface Start extends Turn {
   readonly input: unknown;
   readonly thread: string;
-  readonly paused: Map<ToolCall, GraphInterrupt>;
+  /** The calls of this start in their order, with what paused them. */
+  readonly paused: Map<ToolCall, GraphInterrupt | null>;
   /** Calls that still run. Where others wait for people, those look once more when all have ended. */
   busy: number;
   readonly quiet: PromiseWithResolvers<void>;
@@ -125,7 +127,8 @@ class SuspendingToolNode extends ToolNode {
     };
     this.#starts.set(config, start);
     const output: unknown = await super.run(input, config);
-    if (start.paused.size > 0) throw merged([...start.paused.values()]);
+    const paused = [...start.paused.values()].filter((each) => each !== null);
+    if (paused.length > 0) throw merged(paused);
     return withMessage(input, output, rewritten(input, start.edits));
   }
 
@@ -144,6 +147,7 @@ class SuspendingToolNode extends ToolNode {
     const before = start.ended.get(call);
     if (before) return before;
     start.busy++;
+    start.paused.set(call, null);
     try {
       const { messages, command, edited } = await this.#kept(start, call, config, state);
       const output = command ? new Command(command) : (messages[0] as ToolMessage);
@@ -165,12 +169,13 @@ class SuspendingToolNode extends ToolNode {
    */
   async #kept(start: Start, call: ToolCall, config: LangGraphRunnableConfig, state: unknown): Promise<Ended> {
     // The name sets calls apart where a retry has shifted their order; what it may consist of is LangGraph's rule.
-    const name = `${call.name}_${placeOf(call, start.input).id}`.replaceAll(/[^\w-]/g, "_");
+    const place = placeOf(call, start.input);
+    const name = `${call.name}_${place.id}`.replaceAll(/[^\w-]/g, "_");
     for (;;) {
       let thrown: { readonly error: unknown } | undefined;
       const ended = await task(name, async (): Promise<Ended> => {
         try {
-          return await this.#pass(start, call, config, state);
+          return await kept(config, place.id, () => this.#pass(start, call, config, state));
         } catch (error) {
           if (isGraphInterrupt(error)) throw error;
           thrown = { error };
@@ -231,10 +236,9 @@ class SuspendingToolNode extends ToolNode {
     const tools = { value: tool ? [gated(tool, gate)] : this.tools };
     const output = await super.runTool.call(Object.create(this, { tools }), call, getConfig(), state);
     if (fatal) throw fatal.error;
-    const kept = edited === undefined ? {} : { edited };
-    if (!isCommand(output)) return { messages: [output], ...kept };
-    const { graph, update, resume, goto } = output;
-    return { messages: [], command: given({ graph, update, resume, goto }), ...kept };
+    const also = edited === undefined ? {} : { edited };
+    if (!isCommand(output)) return { messages: [output], ...also };
+    return { messages: [], command: membersOf(output), ...also };
   }
 }
 

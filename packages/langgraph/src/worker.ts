@@ -19,6 +19,7 @@ import {
 import type { RunnableConfig } from "@langchain/core/runnables";
 import { Command, type StateSnapshot } from "@langchain/langgraph";
 import { wakingId } from "./merged.ts";
+import { checkAgent } from "./middleware-options.ts";
 
 /** What is used of a compiled graph, or of what `createAgent` returns. */
 export interface ResumableGraph {
@@ -36,6 +37,12 @@ export interface ResumeGraphOptions extends ResumeWorkerOptions {
 
 const known = [...resumeWorkerOptions, "graph", "config"];
 
+/**
+ * How long, from the request on, other tasks of its step are taken to be at work, in milliseconds. After that, their
+ * process has died. The loop looks for a run a little longer than this.
+ */
+const longestStep = 9 * 60_000;
+
 /** @throws ConfigurationError where nothing could be resumed. */
 export function resumeWorker(options: ResumeGraphOptions): ResumeWorker {
   checkOptions(options);
@@ -43,24 +50,29 @@ export function resumeWorker(options: ResumeGraphOptions): ResumeWorker {
   const failed = new Set<string>();
 
   async function find(wake: WakeUp): Promise<(() => Promise<void>) | null> {
-    const { request, session } = wake;
+    const { request, session, createdAt } = wake;
     if (session === null) return null;
     const given = typeof config === "function" ? await config(wake) : config;
     const own = { ...given, configurable: { ...given.configurable, thread_id: session } };
-    const { tasks } = await graph.getState(own);
+    const { tasks, next } = await graph.getState(own);
     const run = async (input: unknown) => {
       failed.add(request);
       await graph.invoke(input as never, own);
       failed.delete(request);
     };
+    // What has ended in this step keeps its interrupt in the storage.
+    const left = tasks.filter(({ name }) => next.includes(name));
+    const stopped = left.filter(({ interrupts, error }) => interrupts.length > 0 || error !== undefined);
+    // Another task of the same step is at work: resumed now, it would be started a second time.
+    if (next.length > stopped.length && Date.now() - createdAt < longestStep) return null;
     // By id alone: a bare value would answer every interrupt of the thread.
-    const id = tasks
-      .flatMap(({ interrupts }) => interrupts)
-      .map((each) => wakingId(each, request))
-      .find((each) => each !== null);
-    if (id) return () => run(new Command({ resume: { [id]: wakeValue(wake) } }));
+    const id = wakingId(
+      stopped.flatMap(({ interrupts }) => interrupts),
+      wake,
+    );
+    if (id !== null) return () => run(new Command({ resume: { [id]: wakeValue(wake) } }));
     // Resumed before, and then a later step failed: it goes on from there, or nobody would.
-    const stuck = failed.has(request) && tasks.some(({ error }) => error !== undefined);
+    const stuck = failed.has(request) && left.some(({ error }) => error !== undefined);
     return stuck ? () => run(null) : null;
   }
 
@@ -75,6 +87,7 @@ function checkOptions(options: ResumeGraphOptions): void {
       "resumeWorker needs { graph }: a compiled graph, or what createAgent returned.",
     );
   }
+  checkAgent(graph);
   if (typeof graph.checkpointer !== "object" || graph.checkpointer === null) {
     throw new ConfigurationError(
       "resumeWorker: the graph has no checkpointer, so there is nothing to resume. Use compile({ checkpointer }).",

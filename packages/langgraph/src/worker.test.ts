@@ -1,0 +1,508 @@
+import { AIMessage, type BaseMessage } from "@langchain/core/messages";
+import type { RunnableConfig } from "@langchain/core/runnables";
+import { fakeModel } from "@langchain/core/testing";
+import { tool } from "@langchain/core/tools";
+import {
+  Annotation,
+  Command,
+  END,
+  type Interrupt,
+  interrupt,
+  MemorySaver,
+  MessagesAnnotation,
+  START,
+  StateGraph,
+} from "@langchain/langgraph";
+import { createReactAgent } from "@langchain/langgraph/prebuilt";
+import { afterEach, describe, expect, test } from "vitest";
+import * as z from "zod";
+import { approvalNode } from "./approval-node.ts";
+import { agentGraph, go, kit as make, model, results, thread, until } from "./graph.fixture.ts";
+import { guardToolNode } from "./tool-node.ts";
+import { type ResumableGraph, type ResumeGraphOptions, resumeWorker } from "./worker.ts";
+
+const open: { close(): Promise<void> }[] = [];
+afterEach(async () => {
+  for (const each of open.splice(0).reverse()) await each.close();
+});
+
+async function kit() {
+  const made = await make();
+  open.push(made);
+  const errors: unknown[] = [];
+  const work = (graph: ResumableGraph, more: Partial<ResumeGraphOptions> = {}) => {
+    const worker = resumeWorker({
+      guard: made.guard,
+      graph,
+      onError: (error) => errors.push(error),
+      ...more,
+    });
+    open.push(worker);
+    return worker;
+  };
+  return { ...made, work, errors };
+}
+
+type Call = [string, Record<string, unknown>, string];
+const refund = (order: string, amount: number, id: string): Call => ["refund", { order, amount }, id];
+const said = async (graph: ResumableGraph, id: string, text: string) => {
+  const { values } = await graph.getState(thread(id));
+  return (values.messages as BaseMessage[] | undefined)?.at(-1)?.text === text;
+};
+
+describe("a resume worker", () => {
+  test("wakes the thread that waits, and loads no other", async () => {
+    const { compile, approver, work, ran } = await kit();
+    const loaded: unknown[] = [];
+    class Watched extends MemorySaver {
+      override getTuple(config: RunnableConfig) {
+        loaded.push(config.configurable?.thread_id);
+        return super.getTuple(config);
+      }
+    }
+    const graph = compile([[refund("A", 1, "c1")], "done"], { checkpointer: new Watched() });
+    const held = [];
+    for (const id of ["a", "b", "c"]) {
+      held.push(approver.expect("refund").hold());
+      await graph.invoke(go, thread(id));
+      await held.at(-1)?.arrived;
+    }
+    const worker = work(graph);
+    await worker.idle();
+    loaded.splice(0);
+    await held[1]?.approve();
+    await until(async () => ran.length === 1);
+    await worker.idle();
+    expect(new Set(loaded)).toEqual(new Set(["b"]));
+    expect(await said(graph, "b", "done")).toBe(true);
+  });
+
+  test("answers Guard's interrupt, and no other of the same thread", async () => {
+    const { guard, approver, work } = await kit();
+    const State = Annotation.Root({
+      log: Annotation<string[]>({ reducer: (all, more) => all.concat(more), default: () => [] }),
+    });
+    const graph = new StateGraph(State)
+      .addNode("ask", () => ({ log: [`the user says ${JSON.stringify(interrupt("delete it all?"))}`] }))
+      .addNode(
+        "pay",
+        approvalNode({
+          guard,
+          action: () => ({ tool: "pay", args: {} }),
+          execute: () => ({ log: ["paid"] }),
+        }),
+      )
+      .addEdge(START, "ask")
+      .addEdge(START, "pay")
+      .compile({ checkpointer: new MemorySaver() });
+    const held = approver.expect("pay").hold();
+    await graph.invoke({ log: [] }, thread("t"));
+    work(graph);
+    await held.approve();
+    await until(async () => (await graph.getState(thread("t"))).next.length === 1);
+    expect((await graph.getState(thread("t"))).next).toEqual(["ask"]);
+    const state = await graph.invoke(new Command({ resume: "no" }), thread("t"));
+    expect(state.log.toSorted()).toEqual(["paid", 'the user says "no"']);
+  });
+
+  test("a run that is stored as waiting only after the answer is found", async () => {
+    const { compile, approver, work, ran } = await kit();
+    const answered = Promise.withResolvers<void>();
+    class Slow extends MemorySaver {
+      override async putWrites(...given: Parameters<MemorySaver["putWrites"]>) {
+        if (given[1].some(([channel]) => channel === "__interrupt__")) await answered.promise;
+        return super.putWrites(...given);
+      }
+    }
+    const graph = compile([[refund("A", 1, "c1")], "done"], { checkpointer: new Slow() });
+    const worker = work(graph);
+    await worker.idle();
+    const held = approver.expect("refund").hold();
+    const paused = graph.invoke(go, thread("t"));
+    await held.approve();
+    await worker.idle();
+    answered.resolve();
+    await paused;
+    await until(() => said(graph, "t", "done"));
+    expect(ran).toHaveLength(1);
+  });
+
+  test("double-execution: two workers, and a call that runs beside; every tool runs once", async () => {
+    const { guard, tools, approver, another, work, ran } = await kit();
+    const finish = Promise.withResolvers<void>();
+    let slow = 0;
+    const lookups = tool(
+      async () => {
+        slow++;
+        await finish.promise;
+        return "slow";
+      },
+      { name: "lookup_slow", schema: z.object({}) },
+    );
+    const llm = fakeModel()
+      .respondWithTools([
+        { name: "refund", args: { order: "A", amount: 1 }, id: "c1" },
+        { name: "lookup_slow", args: {}, id: "c2" },
+      ])
+      .respond(new AIMessage("done"));
+    // Each call is a task of its own here: the first is stored as waiting while the second runs.
+    const graph = createReactAgent({
+      llm,
+      tools: guardToolNode({ guard, tools: [...tools, lookups] }),
+      checkpointer: new MemorySaver(),
+      version: "v2",
+    });
+    const held = approver.expect("refund").hold();
+    const running = graph.invoke(go, thread("t"));
+    await held.arrived;
+    await until(async () =>
+      (await graph.getState(thread("t"))).tasks.some(({ interrupts }) => interrupts.length > 0),
+    );
+    const workers = [work(graph), work(graph, { guard: another() })];
+    await Promise.all(workers.map((worker) => worker.idle()));
+    await held.approve();
+    await Promise.all(workers.map((worker) => worker.idle()));
+    expect([slow, ran.length]).toEqual([1, 0]);
+    finish.resolve();
+    await running;
+    await until(() => said(graph, "t", "done"));
+    expect([slow, ran.length]).toEqual([1, 1]);
+  });
+
+  test("a run that fails in a later step goes on from there", async () => {
+    const { guard, tools, approver, work, ran, errors } = await kit();
+    let tries = 0;
+    const graph = new StateGraph(MessagesAnnotation)
+      .addNode("agent", async (state) => {
+        if (state.messages.length > 1 && ++tries < 3) throw new Error("the model is overloaded");
+        return model([[refund("A", 1, "c1")], "done"])(state);
+      })
+      .addNode("tools", guardToolNode({ guard, tools }))
+      .addEdge(START, "agent")
+      .addConditionalEdges("agent", ({ messages }) => (messages.length > 3 ? END : "tools"), ["tools", END])
+      .addEdge("tools", "agent")
+      .compile({ checkpointer: new MemorySaver() });
+    const held = approver.expect("refund").hold();
+    await graph.invoke(go, thread("t"));
+    work(graph, { storedWithin: 50 });
+    await held.approve();
+    await until(() => said(graph, "t", "done"));
+    expect([tries, ran.length, errors]).toEqual([3, 1, []]);
+  });
+
+  test("a resumed run gets the config that the application gives, and its own thread", async () => {
+    const { approver, work, guard } = await kit();
+    const seen: unknown[] = [];
+    const State = Annotation.Root({ paid: Annotation<boolean> });
+    const build = () =>
+      new StateGraph(State)
+        .addNode(
+          "pay",
+          approvalNode({
+            guard,
+            action: () => ({ tool: "pay", args: {} }),
+            execute: (_execution, _state, config) => {
+              seen.push([config.configurable?.tenant, config.configurable?.thread_id, config.tags]);
+              return { paid: true };
+            },
+          }),
+        )
+        .addEdge(START, "pay")
+        .compile({ checkpointer: new MemorySaver() });
+    for (const config of [
+      { configurable: { tenant: "acme", thread_id: "evil" }, tags: ["resumed"] },
+      async () => ({ configurable: { tenant: "acme", thread_id: "evil" }, tags: ["resumed"] }),
+    ]) {
+      const graph = build();
+      const held = approver.expect("pay").hold();
+      const id = `t${seen.length}`;
+      await graph.invoke({}, thread(id));
+      const worker = work(graph, { config });
+      await held.approve();
+      await until(
+        async () => seen.at(-1) !== undefined && (await graph.getState(thread(id))).values.paid === true,
+      );
+      await worker.close();
+    }
+    expect(seen).toEqual([
+      ["acme", "t0", ["resumed"]],
+      ["acme", "t1", ["resumed"]],
+    ]);
+  });
+
+  test("decline-falls-through: a rejection, an expiry and a withdrawal wake the run, and run nothing", async () => {
+    const { compile, approver, work, ran, guard } = await kit();
+    const graph = compile([[refund("A", 1, "c1"), refund("B", 2, "c2")], "done"]);
+    const first = approver.expect("refund", { order: "A", amount: 1 }).hold();
+    const second = approver.expect("refund", { order: "B", amount: 2 }).ignore();
+    await graph.invoke(go, thread("t"));
+    work(graph);
+    await first.reject("no");
+    await guard.cancel((await second.arrived).request);
+    await until(() => said(graph, "t", "done"));
+    expect(results((await graph.getState(thread("t"))).values).map(([id, status]) => [id, status])).toEqual([
+      ["c1", "error"],
+      ["c2", "error"],
+    ]);
+    expect(ran).toEqual([]);
+  });
+
+  test("leaves alone what no thread waits for", async () => {
+    const { compile, approver, work, guard, errors } = await kit();
+    const graph = compile(["done"]);
+    const worker = work(graph);
+    for (const session of ["t", "another thread", null]) {
+      approver.expect("pay").reject("no");
+      await expect(guard.run({ tool: "pay", args: {}, session }, () => 1)).rejects.toThrow("no");
+    }
+    await worker.idle();
+    expect([(await graph.getState(thread("t"))).values, errors]).toEqual([{}, []]);
+  });
+});
+
+describe("subagent-bypass: graphs in graphs", () => {
+  const twoCalls = [
+    [refund("A", 1, "c1"), ["lookup", { order: "A" }, "c2"] as Call, refund("B", 2, "c3")],
+    "the sub-agent is done",
+  ] as const;
+  type Kit = Awaited<ReturnType<typeof kit>>;
+
+  /** A sub-agent with two calls that wait, in the given place; people answer the second first. */
+  async function answers({ approver, work, ran }: Kit, graph: ResumableGraph, end: string) {
+    const first = approver.expect("refund", { order: "A", amount: 1 }).hold();
+    const second = approver.expect("refund", { order: "B", amount: 2 }).hold();
+    await graph.invoke(go as never, thread("t"));
+    await Promise.all([first.arrived, second.arrived]);
+    expect(ran).toEqual([["lookup", "A"]]);
+    work(graph);
+    await second.approve();
+    await until(async () => ran.length === 2);
+    await first.reject("no");
+    await until(() => said(graph, "t", end));
+    expect(ran).toEqual([
+      ["lookup", "A"],
+      ["refund", "B", 2],
+    ]);
+    approver.done();
+  }
+
+  const inner = ({ guard, tools }: Kit) => agentGraph(twoCalls, guardToolNode({ guard, tools }));
+  const prebuilt = ({ guard, tools }: Kit) =>
+    createReactAgent({
+      llm: fakeModel()
+        .respondWithTools(twoCalls[0].map(([name, args, id]) => ({ name, args, id })))
+        .respond(new AIMessage("the sub-agent is done")),
+      tools: guardToolNode({ guard, tools }),
+      version: "v2",
+    });
+
+  test("a graph as a node", async () => {
+    const made = await kit();
+    const graph = new StateGraph(MessagesAnnotation)
+      .addNode("sub", inner(made).compile())
+      .addNode("end", () => ({ messages: [new AIMessage("end")] }))
+      .addEdge(START, "sub")
+      .addEdge("sub", "end")
+      .compile({ checkpointer: new MemorySaver() });
+    await answers(made, graph, "end");
+  });
+
+  test("a graph as a node, whose calls are tasks of their own", async () => {
+    const made = await kit();
+    const graph = new StateGraph(MessagesAnnotation)
+      .addNode("sub", prebuilt(made) as never)
+      .addNode("end", () => ({ messages: [new AIMessage("end")] }))
+      .addEdge(START, "sub" as never)
+      .addEdge("sub" as never, "end")
+      .compile({ checkpointer: new MemorySaver() });
+    await answers(made, graph, "end");
+  });
+
+  for (const [name, build] of [
+    ["a graph that a node invokes", (made: Kit) => inner(made).compile()],
+    ["a graph that a node invokes, whose calls are tasks of their own", prebuilt],
+  ] as const) {
+    test(name, async () => {
+      const made = await kit();
+      const sub = build(made);
+      const graph = new StateGraph(MessagesAnnotation)
+        .addNode("work", async () => {
+          await (sub as ResumableGraph).invoke(go as never, {});
+          return { messages: [new AIMessage("end")] };
+        })
+        .addEdge(START, "work")
+        .compile({ checkpointer: new MemorySaver() });
+      await answers(made, graph, "end");
+    });
+  }
+
+  test("a graph in a graph in a graph", async () => {
+    const made = await kit();
+    const middle = new StateGraph(MessagesAnnotation)
+      .addNode("work", async () => {
+        await inner(made).compile().invoke(go);
+        return {};
+      })
+      .addEdge(START, "work")
+      .compile();
+    const graph = new StateGraph(MessagesAnnotation)
+      .addNode("middle", middle)
+      .addNode("end", () => ({ messages: [new AIMessage("end")] }))
+      .addEdge(START, "middle")
+      .addEdge("middle", "end")
+      .compile({ checkpointer: new MemorySaver() });
+    await answers(made, graph, "end");
+  });
+
+  for (const [name, build] of [
+    ["in a tool", (made: Kit) => inner(made).compile()],
+    ["in a tool, whose calls are tasks of their own", prebuilt],
+  ] as const) {
+    test(`a graph ${name}, beside another call that waits`, async () => {
+      const made = await kit();
+      const { approver, work, ran, tools, compile } = made;
+      const sub = build(made);
+      const delegate = tool(
+        async () => {
+          const { messages } = (await (sub as ResumableGraph).invoke(go as never, {})) as {
+            messages: BaseMessage[];
+          };
+          return messages.at(-1)?.text;
+        },
+        { name: "lookup_delegate", schema: z.object({}) },
+      );
+      const graph = compile([[refund("C", 3, "c1"), ["lookup_delegate", {}, "c2"]], "end"], {
+        tools: [...tools, delegate],
+      });
+      const outer = approver.expect("refund", { order: "C", amount: 3 }).hold();
+      const first = approver.expect("refund", { order: "A", amount: 1 }).hold();
+      const second = approver.expect("refund", { order: "B", amount: 2 }).hold();
+      await graph.invoke(go, thread("t"));
+      const [stored, ...more] = (await graph.getState(thread("t"))).tasks.flatMap(
+        ({ interrupts }) => interrupts,
+      );
+      expect([stored?.value?.guard.requests.length, more]).toEqual([3, []]);
+      work(graph);
+      await first.approve();
+      await until(async () => ran.length === 2);
+      await outer.approve();
+      await until(async () => ran.length === 3);
+      await second.reject("no");
+      await until(() => said(graph, "t", "end"));
+      expect(ran).toEqual([
+        ["lookup", "A"],
+        ["refund", "A", 1],
+        ["refund", "C", 3],
+      ]);
+      expect(results((await graph.getState(thread("t"))).values)).toEqual([
+        ["c1", "success", "refunded 3"],
+        ["c2", "success", "the sub-agent is done"],
+      ]);
+      approver.done();
+    });
+  }
+});
+
+describe("ids of interrupts", () => {
+  const script = [[refund("A", 1, "c1"), refund("B", 2, "c2")], "done"] as const;
+  async function answered({ approver, work }: Awaited<ReturnType<typeof kit>>, graph: ResumableGraph) {
+    const first = approver.expect("refund", { order: "A", amount: 1 }).hold();
+    const second = approver.expect("refund", { order: "B", amount: 2 }).hold();
+    await graph.invoke(go as never, thread("t"));
+    work(graph);
+    await first.reject("no");
+    await until(
+      async () =>
+        (await graph.getState(thread("t"))).tasks[0]?.interrupts[0]?.value.guard.requests.length === 1,
+    );
+    await second.approve();
+    await until(() => said(graph, "t", "done"));
+  }
+
+  test("of 1.4: one for all interrupts of a task", async () => {
+    const made = await kit();
+    await answered(made, made.compile(script));
+    expect(made.ran).toEqual([["refund", "B", 2]]);
+  });
+
+  /**
+   * LangGraph 1.7, which cannot be installed here, gives each interrupt of a task an id of its own and knows no other.
+   * This stands between worker and graph: it renames the ids on the way out as often as a run has been resumed,
+   * and takes none but the last ones back.
+   */
+  function asIn17(
+    graph: ResumableGraph & { invoke(input: never, config: RunnableConfig): Promise<unknown> },
+  ) {
+    let resumed = 0;
+    const taken: string[] = [];
+    const renamed = (id: string) => `${resumed.toString(16).padStart(4, "0")}${id.slice(4)}`;
+    let known = new Map<string, string>();
+    const out = (id: string) => {
+      known.set(renamed(id), id);
+      return renamed(id);
+    };
+    const named = (interrupts: readonly Interrupt[]) =>
+      interrupts.map(({ id, value }) => ({
+        id: out(id as string),
+        value: {
+          ...value,
+          guard: {
+            requests: value.guard.requests.map((each: { interrupt?: string }) => ({
+              ...each,
+              ...(each.interrupt ? { interrupt: out(each.interrupt) } : {}),
+            })),
+          },
+        },
+      }));
+    const wrapped: ResumableGraph = {
+      checkpointer: graph.checkpointer,
+      async getState(config) {
+        known = new Map();
+        const state = await graph.getState(config);
+        return {
+          ...state,
+          tasks: state.tasks.map((task) => ({ ...task, interrupts: named(task.interrupts) })),
+        };
+      },
+      async invoke(input: unknown, config) {
+        if (!(input instanceof Command)) return graph.invoke(input as never, config);
+        const resume = Object.entries(input.resume as object).map(([id, value]) => {
+          const own = known.get(id);
+          if (own === undefined) throw new Error(`There is no interrupt ${id}.`);
+          taken.push(id);
+          return [own, value];
+        });
+        resumed++;
+        return graph.invoke(new Command({ resume: Object.fromEntries(resume) }) as never, config);
+      },
+    };
+    return { wrapped, taken };
+  }
+
+  test("of 1.7: another one for each interrupt", async () => {
+    const made = await kit();
+    const { wrapped, taken } = asIn17(made.compile(script));
+    await answered(made, wrapped);
+    expect(made.ran).toEqual([["refund", "B", 2]]);
+    expect(new Set(taken).size).toBe(2);
+    expect(made.errors).toEqual([]);
+  });
+});
+
+describe("config-fail-open: misuse is refused with what to do", () => {
+  test("options", async () => {
+    const { guard, compile, tools } = await kit();
+    const graph = compile(["done"]);
+    const without = agentGraph(["done"], guardToolNode({ guard, tools })).compile();
+    const refused: [object, string][] = [
+      [{ graph }, "needs { guard }"],
+      [{ guard }, "needs { graph }"],
+      [{ guard, graph: without }, "the graph has no checkpointer"],
+      [{ guard, graph, concurency: 2 }, "has no option concurency"],
+      [{ guard, graph, concurrency: 0 }, "concurrency has to be"],
+    ];
+    for (const [options, message] of refused) {
+      expect(() => resumeWorker(options as never)).toThrow(message);
+    }
+  });
+});

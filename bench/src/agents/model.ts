@@ -1,5 +1,6 @@
 /** A model whose every run calls the tool `lookup` once and then ends: for each framework's own kind of model. */
 import { AIMessage, type BaseMessage, ToolMessage } from "@langchain/core/messages";
+import { simulateReadableStream } from "ai";
 import { MockLanguageModelV4 } from "ai/test";
 
 export const turnOf = (n: number) => ({ id: `call-${n}`, tool: "lookup", args: { order: `A-${n}` } });
@@ -12,18 +13,30 @@ const usage = {
 /** For the AI SDK and Mastra. */
 export function languageModel(): MockLanguageModelV4 {
   let calls = 0;
+  const next = (prompt: readonly { readonly role: string }[]) => {
+    const ended = prompt.at(-1)?.role === "tool";
+    const { id, tool, args } = turnOf(calls++);
+    const call = { type: "tool-call" as const, toolCallId: id, toolName: tool, input: JSON.stringify(args) };
+    const reason = { unified: ended ? ("stop" as const) : ("tool-calls" as const), raw: undefined };
+    return { call: ended ? null : call, reason };
+  };
   return new MockLanguageModelV4({
     async doGenerate({ prompt }) {
-      const ended = prompt.at(-1)?.role === "tool";
-      const { id, tool, args } = turnOf(calls++);
-      return {
-        content: ended
-          ? [{ type: "text", text: "done" }]
-          : [{ type: "tool-call", toolCallId: id, toolName: tool, input: JSON.stringify(args) }],
-        finishReason: { unified: ended ? "stop" : "tool-calls", raw: undefined },
-        usage,
-        warnings: [],
-      };
+      const { call, reason } = next(prompt);
+      const content = [call ?? { type: "text" as const, text: "done" }];
+      return { content, finishReason: reason, usage, warnings: [] };
+    },
+    async doStream({ prompt }) {
+      const { call, reason } = next(prompt);
+      const text = [
+        { type: "text-start" as const, id: "t" },
+        { type: "text-delta" as const, id: "t", delta: "done" },
+        { type: "text-end" as const, id: "t" },
+      ];
+      const finish = { type: "finish" as const, finishReason: reason, usage };
+      const start = { type: "stream-start" as const, warnings: [] };
+      const chunks = [start, ...(call ? [call] : text), finish];
+      return { stream: simulateReadableStream({ chunks, chunkDelayInMs: null, initialDelayInMs: null }) };
     },
   });
 }

@@ -1,6 +1,16 @@
-import { generateText, type ModelMessage } from "ai";
+import {
+  convertToModelMessages,
+  generateText,
+  type ModelMessage,
+  readUIMessageStream,
+  streamText,
+  tool,
+  toUIMessageStream,
+  type UIMessage,
+} from "ai";
 import { afterEach, describe, expect, test } from "vitest";
-import { resumeMessages } from "./index.ts";
+import * as z from "zod";
+import { resumeMessages, suspendTools } from "./index.ts";
 import { scripted } from "./scripted-model.fixture.ts";
 import { chat, lookup, question, refund, stopWhen, stored } from "./suspended.fixture.ts";
 
@@ -353,6 +363,44 @@ describe("double-execution", () => {
 });
 
 describe("the messages to go on with", () => {
+  for (const edit of [null, 7]) {
+    test(`a schema that makes something else of the input, ${edit ? "edited" : "approved"}: as text and as parts`, async () => {
+      const { guard, approver } = await kit();
+      const got: unknown[] = [];
+      const tools = {
+        pay: tool({
+          inputSchema: z.object({ amount: z.coerce.number() }),
+          execute: async ({ amount }) => got.push(amount),
+        }),
+      };
+      const make = (session: string) => suspendTools(tools, { guard, session });
+      for (const kind of ["model", "ui"] as const) {
+        const held = approver.expect("pay", { amount: 5 }).hold();
+        const script = [[{ id: "p", tool: "pay", input: { amount: "5" } }]];
+        const run = streamText({ model: scripted(script), messages: [question], ...make(kind) });
+        let shown: UIMessage | undefined;
+        const stream = toUIMessageStream({ stream: run.stream, tools });
+        for await (const message of readUIMessageStream({ stream })) shown = message;
+        await held.arrived;
+        await (edit ? held.edit({ amount: edit }) : held.approve());
+        const saved = stored<(ModelMessage | UIMessage)[]>(
+          kind === "ui" ? [shown as UIMessage] : [question, ...(await run.responseMessages)],
+        );
+        const suspended = make(kind);
+        const once = await resumeMessages(saved, suspended);
+        // Again, from messages that were stored before anything ran.
+        const twice = stored(await resumeMessages(stored(once) ?? [], suspended));
+        expect(twice).toEqual(stored(once));
+        const messages =
+          kind === "ui"
+            ? await convertToModelMessages(twice as UIMessage[], { tools })
+            : (twice as ModelMessage[]);
+        await generateText({ model: scripted(["done"]), messages, ...suspended });
+      }
+      expect(got).toEqual(edit ? [7, 7] : [5, 5]);
+    });
+  }
+
   test("messages in which nothing waits come back as they are", async () => {
     const { suspended, start } = await kit();
     expect(await resumeMessages([question], suspended())).toEqual([question]);

@@ -14,7 +14,9 @@ export async function* yielded<T>(
   const ended = run(async (execution) => {
     let last: T | undefined;
     for await (const value of values(execution)) {
-      await writer.write(value);
+      await writer.write(value).catch(() => {
+        throw new Error("stopped by its reader");
+      });
       last = value;
     }
     return last;

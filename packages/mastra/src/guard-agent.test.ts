@@ -112,6 +112,8 @@ describe.each(kinds)("%s", (kind) => {
       expect(await runOut(resumed, 1)).toEqual(["done"]);
       expect(k.ran.slice(1)).toEqual([{ order: "A", amount: 90, note: "half" }]);
       expect(heard(model)).toContain('{"refunded":90}');
+      // What the README says: Mastra's history keeps what the model wrote.
+      expect(heard(model)).toContain('"input":{"order":"A","amount":900}');
       expect((await agent.listSuspendedRuns()).runs).toEqual([]);
       await worker.idle();
     });

@@ -4,7 +4,7 @@ import { type TestGuard, testGuard } from "@guard/testing";
 import { Agent } from "@mastra/core/agent";
 import type { MastraModelConfig } from "@mastra/core/llm";
 import { Mastra } from "@mastra/core/mastra";
-import { InMemoryStore } from "@mastra/core/storage";
+import { InMemoryStore, type MastraCompositeStore } from "@mastra/core/storage";
 import { createTool } from "@mastra/core/tools";
 import { afterEach, expect } from "vitest";
 import * as z from "zod";
@@ -68,7 +68,7 @@ type Kind = (typeof kinds)[number];
 
 export interface Parts {
   readonly script: Parameters<typeof scripted>[0];
-  readonly storage?: InMemoryStore;
+  readonly storage?: MastraCompositeStore;
   readonly mode?: "suspend" | "wait";
   /** Further options of the guard's. */
   readonly options?: object;

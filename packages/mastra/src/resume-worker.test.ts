@@ -1,5 +1,6 @@
 import { Mastra } from "@mastra/core/mastra";
 import { InMemoryStore } from "@mastra/core/storage";
+import { LibSQLStore } from "@mastra/libsql";
 import { expect, test, vi } from "vitest";
 import { guardAgent, resumeWorker } from "./index.ts";
 import { agentOf, asModel, kit, refund, runOut, slow, workerOf } from "./kit.fixture.ts";
@@ -8,7 +9,8 @@ import { scripted } from "./scripted-model.fixture.ts";
 test("a resume loads only the thread concerned", async () => {
   const k = await kit();
   const script = [...Array.from({ length: 5 }, (_, i) => [refund("c1", i)]), "done"];
-  const { agent, mastra } = agentOf(k, "guardAgent", { script });
+  const storage = new LibSQLStore({ id: "store", url: ":memory:" });
+  const { agent, mastra } = agentOf(k, "guardAgent", { script, storage });
   const held = Array.from({ length: 5 }, () => k.approver.expect("refund").hold());
   for (const thread of ["t0", "t1", "t2", "t3", "t4"]) {
     await agent.generate("go", { memory: { thread, resource: "r" } });

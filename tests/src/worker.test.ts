@@ -70,7 +70,14 @@ describe("an attempt", () => {
       expect(await again(forged)).toMatchObject({ status: "pending" });
     }
     const lost = await again(wakeValue({ request, state: "completed" }));
-    expect(lost).toMatchObject({ status: "denied", error: { code: "already_executed", request } });
+    expect(lost).toMatchObject({
+      status: "denied",
+      error: {
+        code: "already_executed",
+        request,
+        message: expect.stringContaining("has run already, but its result is not here"),
+      },
+    });
     expect(args).toHaveLength(1);
   });
 

@@ -5,7 +5,7 @@
  * Guarantees: what the framework was resumed with grants nothing (forged-history, self-approval-by-model); a call
  * that another process runs, or has just run, is neither run again nor called a failure (double-execution).
  */
-import { type GuardError, isGuardError } from "../errors.ts";
+import { AlreadyExecutedError, type GuardError, isGuardError } from "../errors.ts";
 import type { Guard } from "../gate/guard.ts";
 import type { ActionInput, Execute, OwnRequest } from "../gate/types.ts";
 
@@ -55,7 +55,15 @@ function refused<R>(error: GuardError, wake: unknown): Attempt<R> {
   const elsewhere = code === "in_progress" || (code === "already_executed" && !isLost(wake, request));
   return elsewhere && request !== undefined
     ? { status: "pending", requestId: request, expiresAt: null }
-    : { status: "denied", error };
+    : { status: "denied", error: code === "already_executed" ? lost(error) : error };
+}
+
+/** A model reads it, which cannot ask with another key. */
+function lost(cause: GuardError): GuardError {
+  const message =
+    "This call was approved and has run already, but its result is not here. " +
+    "Find out what it did before you call it again.";
+  return new AlreadyExecutedError(message, { request: cause.request, cause });
 }
 
 /** What a worker resumes a run with. It says which request to look at, and grants nothing. */

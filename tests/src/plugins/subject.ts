@@ -74,14 +74,19 @@ export interface Traits {
   readonly model: boolean;
   /** Whether the history shows what an approver edited, instead of what the model wrote. */
   readonly historyShowsEdits: boolean;
+  /**
+   * Who holds an edit against the tool's schema: the gate, before it counts; or the framework, when it is used. Then
+   * one that does not fit is used up without an effect, and a field that the schema drops is dropped.
+   */
+  readonly editsCheckedBy: "gate" | "framework";
   /** Whether an approved call runs while its siblings still wait. */
   readonly runsBeforeSiblings: boolean;
   /**
    * What becomes of a call in a later turn that has the id of an earlier one, as some models number their calls anew
    * in each turn: it is asked; the gate refuses it, and the model reads that it has run; or the framework itself
-   * takes the earlier result for it.
+   * takes the earlier result for it, or keeps one call of the two, so that a script by history cannot tell them apart.
    */
-  readonly repeatedIds: "asked" | "refused" | "skipped";
+  readonly repeatedIds: "asked" | "refused" | "skipped" | "merged";
   /** What the model reads otherwise than without the plugin, by the case. */
   readonly unlike?: Readonly<Record<string, string>>;
   /**

@@ -1,28 +1,40 @@
 /** What was declined, by whomever, never runs, on no later resume; the model reads why. */
 import { expect, test } from "vitest";
-import { pay, resultOf, type Scene, scene, settled, turnOf, until, wipe, work } from "../scene.ts";
+import { expectWhole, pay, resultOf, scene, settled, turnOf, until, wipe, work } from "../scene.ts";
 import type { Subject } from "../subject.ts";
 
+const hours = 3_600_000;
+const [rejected, cancelled, expired, denied] = [pay("r", 1), pay("c", 2), pay("e", 3), wipe("d")];
+
 export function declined(subject: Subject): void {
-  const call = pay("c1", 900);
   const suspend = subject.mode === "suspend";
 
-  /** Starts, waits for the request, and hands over while the run waits or is suspended. */
-  async function asked(s: Scene) {
-    const held = s.approver.expect("pay").hold();
+  test(`decline-falls-through: rejected, cancelled, ${suspend ? "expired, " : ""}denied by policy`, async () => {
+    const asked = suspend ? [rejected, cancelled, expired] : [rejected, cancelled];
+    const s = await scene(subject, { script: turnOf(...asked, denied) });
+    const helds = asked.map(({ args }) => s.approver.expect("pay", args).hold());
     const running = s.process().start();
     if (suspend) await running;
-    const { request } = await held.arrived;
-    return { held, running, request };
-  }
-
-  async function expectDeclined(s: Scene, running: Promise<void>, reason: RegExp) {
-    if (suspend) await work(s);
+    const requests: string[] = [];
+    for (const held of helds) requests.push((await held.arrived).request);
+    await helds[0]?.reject("ask the manager first");
+    await s.guard.cancel(requests[1] as string);
+    if (suspend) {
+      s.advance(2 * hours);
+      await until(async () => (await s.guard.read(requests[2] as string)).state === "expired");
+      await work(s);
+    }
     await running;
-    expect(s.tools.ran).toEqual([]);
-    const { kind, text } = await resultOf(s, "c1");
-    expect(kind).toBe("error");
-    expect(text).toMatch(reason);
+    const reasons: readonly (readonly [string, RegExp])[] = [
+      ["r", /alice@example\.com rejected pay: ask the manager first/],
+      ["c", /was cancelled/],
+      ["d", /tables are not emptied by agents/],
+      ...(suspend ? [["e", /in time/] as const] : []),
+    ];
+    for (const [id, text] of reasons)
+      expect(await resultOf(s, id)).toEqual({ kind: "error", text: expect.stringMatching(text) });
+    await expectWhole(s);
+    expect(s.asked).toEqual(requests);
     if (suspend) {
       for (const value of [true, { approved: true }])
         await s
@@ -32,41 +44,10 @@ export function declined(subject: Subject): void {
       await work(s);
     }
     expect(s.tools.ran).toEqual([]);
-  }
-
-  test("decline-falls-through: rejected, with the approver's reason", async () => {
-    const s = await scene(subject, { script: turnOf(call) });
-    const { held, running } = await asked(s);
-    await held.reject("ask the manager first");
-    await settled(s.guard, held);
-    await expectDeclined(s, running, /alice@example\.com rejected pay: ask the manager first/);
-  });
-
-  test("decline-falls-through: cancelled by the agent", async () => {
-    const s = await scene(subject, { script: turnOf(call) });
-    const { running, request } = await asked(s);
-    await s.guard.cancel(request);
-    await expectDeclined(s, running, /withdr|cancel/i);
-  });
-
-  test.runIf(suspend)("decline-falls-through: expired", async () => {
-    const s = await scene(subject, { script: turnOf(call) });
-    const { running, request } = await asked(s);
-    s.advance(2 * 3_600_000);
-    await until(async () => (await s.guard.read(request)).state === "expired");
-    await expectDeclined(s, running, /in time/);
-  });
-
-  test("denied by policy: nobody is asked, and the model reads why", async () => {
-    const s = await scene(subject, { script: turnOf(wipe("c1")) });
-    const running = s.process().start();
-    await running;
-    await expectDeclined(s, running, /tables are not emptied by agents/);
-    expect(s.asked).toEqual([]);
   });
 
   test("policy-changed-while-waiting: approved under a policy that now denies", async () => {
-    const s = await scene(subject, { script: turnOf(call) });
+    const s = await scene(subject, { script: turnOf(pay("c1", 900)) });
     const held = s.approver.expect("pay").hold();
     const stop = new AbortController();
     const first = s.process().start({ signal: stop.signal });
@@ -80,9 +61,7 @@ export function declined(subject: Subject): void {
     if (suspend) await work(s, later);
     else await later.start();
     expect(s.tools.ran).toEqual([]);
-    expect(await resultOf(s, "c1")).toMatchObject({
-      kind: "error",
-      text: expect.stringContaining("payments are frozen"),
-    });
+    const result = await resultOf(s, "c1");
+    expect(result).toEqual({ kind: "error", text: expect.stringContaining("payments are frozen") });
   });
 }

@@ -1,7 +1,15 @@
 /** What an approver edits is what runs, and what the history shows where the plugin says so. */
+import type { Json } from "@guard/core";
 import { expect, test } from "vitest";
-import { pay, play, ranOf, resultOf, scene, turnOf } from "../scene.ts";
-import type { Subject } from "../subject.ts";
+import { expectWhole, pay, play, ranOf, resultOf, scene, turnOf } from "../scene.ts";
+import type { Call, Subject } from "../subject.ts";
+
+const bad: readonly { readonly call: Call; readonly args: Json }[] = [
+  { call: pay("type", 1), args: { to: "bob", amount: "90" } },
+  { call: pay("limit", 2), args: { to: "bob", amount: -1 } },
+  { call: pay("dropped-field", 3), args: { to: "bob", amount: 90, currency: "EUR" } },
+  { call: pay("missing-field", 4), args: { amount: 90 } },
+];
 
 export function edits(subject: Subject): void {
   const call = pay("c1", 900);
@@ -17,18 +25,22 @@ export function edits(subject: Subject): void {
       expect(s.chat.prompts.at(-1)?.calls).toEqual([{ ...call, args: shows ? edited : call.args }]);
   });
 
-  test.for([
-    { title: "breaks a type", args: { to: "bob", amount: "90" } },
-    { title: "breaks a limit", args: { to: "bob", amount: -1 } },
-    { title: "adds a field that the schema drops", args: { ...edited, currency: "EUR" } },
-    { title: "leaves one out", args: { amount: 90 } },
-  ])("edited-tool-escape: an edit that $title does not run", async ({ args }) => {
-    const s = await scene(subject, { script: turnOf(call) });
-    await play(s, [{ held: s.approver.expect("pay").hold(), give: (held) => held.edit(args) }]);
-    expect(s.tools.ran).toEqual([]);
-    expect(await resultOf(s, "c1")).toMatchObject({
-      kind: "error",
-      text: expect.stringContaining("not usable"),
-    });
+  test("edited-tool-escape: an edit that the tool's schema does not take unchanged does not run", async () => {
+    const s = await scene(subject, { script: turnOf(...bad.map((each) => each.call)) });
+    await play(
+      s,
+      bad.map((each) => ({
+        held: s.approver.expect("pay", each.call.args).hold(),
+        give: (held) => held.edit(each.args),
+      })),
+    );
+    const byGate = subject.traits.editsCheckedBy === "gate";
+    expect(s.tools.ran).toEqual(byGate ? [] : [ranOf(call, edited)]);
+    for (const { id } of bad.map((each) => each.call)) {
+      const { kind, text } = await resultOf(s, id);
+      if (byGate) expect([kind, text]).toEqual(["error", expect.stringContaining("not usable")]);
+      else if (id !== "dropped-field") expect(text).toContain("validation failed");
+    }
+    await expectWhole(s);
   });
 }

@@ -1,65 +1,73 @@
 /** Where the guard lets a call pass, it is to the model as if there were no guard: results, and other errors. */
-import type { Rule } from "@guard/core";
+import type { Json, Rule } from "@guard/core";
 import { expect, test } from "vitest";
-import { heard, pay, play, type Scene, scene, turnOf } from "../scene.ts";
-import type { Call, Subject, Transcript } from "../subject.ts";
+import { heard, play, type Scene, scene, turnOf } from "../scene.ts";
+import type { Call, Subject } from "../subject.ts";
 
 const allow: readonly Rule[] = [{ tool: "*", then: "allow" }];
 
-interface Case {
-  readonly title: string;
-  readonly call: Call;
-  readonly body?: () => unknown;
-}
+/** What a tool does, by whom it pays. */
+const bodies: Readonly<Record<string, () => unknown>> = {
+  "an error": fails(() => new Error("the bank is closed")),
+  "an error of another class": fails(() => new RangeError("too far")),
+  "something thrown that is no error": fails(() => "just a text"),
+  "an object": () => ({ ok: true, list: [1, 2], at: null }),
+  "a number": () => 42,
+  "an empty text": () => "",
+};
 
-const cases: readonly Case[] = [
-  { title: "an error", call: pay("c1", 1), body: fails(() => new Error("the bank is closed")) },
-  { title: "an error of another class", call: pay("c1", 1), body: fails(() => new RangeError("too far")) },
-  { title: "something thrown that is no error", call: pay("c1", 1), body: fails(() => "just a text") },
-  { title: "an object", call: pay("c1", 1), body: () => ({ ok: true, list: [1, 2], at: null }) },
-  { title: "a number", call: pay("c1", 1), body: () => 42 },
-  { title: "an empty text", call: pay("c1", 1), body: () => "" },
-  { title: "input that does not fit", call: { id: "c1", tool: "pay", args: { to: 5 } } },
-  { title: "a tool that there is not", call: { id: "c1", tool: "pya", args: {} } },
-];
+const runs: readonly Call[] = Object.keys(bodies).map((to) => ({
+  id: to.replaceAll(" ", "-"),
+  tool: "pay",
+  args: { to, amount: 1 },
+}));
+const unfit: Call = { id: "input-that-does-not-fit", tool: "pay", args: { to: 5 } };
+const unknown: Call = { id: "a-tool-that-there-is-not", tool: "pya", args: {} };
 
 export function transparent(subject: Subject): void {
   if (!subject.traits.model) return;
 
-  /** What the model was given for the call, and what the run failed with. */
-  async function told(s: Scene, call: Case, running: Promise<void>) {
+  const start = async (calls: readonly Call[], rules: readonly Rule[]) => {
+    const s = await scene(subject, { script: turnOf(...calls), rules });
+    s.tools.behave("pay", (args: Json) => bodies[(args as { to: string }).to]?.());
+    return s;
+  };
+
+  /** What the model was given for the calls, and what the run failed with. */
+  async function told(s: Scene, running: Promise<void>) {
     const failure = await running.then(
       () => null,
       (error: unknown) => String(error),
     );
-    const { results }: Transcript = await heard(s);
-    const own = results.filter(({ id }) => id === call.call.id);
-    return { results: own.map((result) => ({ ...result, text: withoutStack(result.text) })), failure };
+    const { results } = await heard(s);
+    const texts = results.map(({ id, kind, text }) => [id, { kind, text: withoutStack(text) }] as const);
+    return { failure, results: Object.fromEntries(texts) };
   }
 
-  test.for(cases)("other tool errors stay what they were without the plugin: $title", async (each) => {
-    const { call, body } = each;
-    const start = async (rules: readonly Rule[]) => {
-      const s = await scene(subject, { script: turnOf(call), rules });
-      if (body) s.tools.behave("pay", body);
-      return s;
-    };
-    const plain = await start(allow);
-    const without = await told(plain, each, plain.chat.process(null).start());
-    const unlike = subject.traits.unlike?.[each.title];
-    if (unlike !== undefined) {
-      expect(without.results[0]?.text).not.toBe(unlike);
-      without.results = without.results.map((result) => ({ ...result, text: unlike }));
+  test("what an allowed call gives, and how it fails, is what it was without the plugin", async () => {
+    const calls = [...runs, unfit, unknown];
+    const plain = await start(calls, allow);
+    const without = await told(plain, plain.chat.process(null).start());
+    expect(Object.keys(without.results)).toHaveLength(calls.length);
+    for (const [id, text] of Object.entries(subject.traits.unlike ?? {})) {
+      expect(without.results[id]?.text).not.toBe(text);
+      without.results[id] = { kind: "error", text };
     }
-    const allowed = await start(allow);
-    expect(await told(allowed, each, allowed.process().start()), "allowed").toEqual(without);
-    expect(allowed.tools.ran, "allowed").toEqual(plain.tools.ran);
-    if (!body) return;
-    const asked = await start([]);
-    const held = asked.approver.expect("pay").hold();
-    const running = play(asked, [{ held, give: (of) => of.approve() }]);
-    expect(await told(asked, each, running), "approved").toEqual(without);
-    expect(asked.tools.ran, "approved").toEqual(plain.tools.ran);
+    const allowed = await start(calls, allow);
+    expect(await told(allowed, allowed.process().start())).toEqual(without);
+    expect(allowed.tools.ran.toSorted()).toEqual(plain.tools.ran.toSorted());
+  });
+
+  test("what an approved call gives, and how it fails, is what it was without the plugin", async () => {
+    const plain = await start(runs, allow);
+    const without = await told(plain, plain.chat.process(null).start());
+    const asked = await start(runs, []);
+    const answers = runs.map(({ args }) => ({
+      held: asked.approver.expect("pay", args).hold(),
+      give: (of: { approve(): Promise<void> }) => of.approve(),
+    }));
+    expect(await told(asked, play(asked, answers))).toEqual(without);
+    expect(asked.tools.ran.toSorted()).toEqual(plain.tools.ran.toSorted());
   });
 }
 

@@ -38,6 +38,7 @@ export const approvalNodeSubject: Subject = {
     calls: "many",
     model: false,
     historyShowsEdits: false,
+    editsCheckedBy: "gate",
     runsBeforeSiblings: true,
     repeatedIds: "asked",
     racesKeepResults: true,

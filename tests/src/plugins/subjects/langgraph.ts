@@ -75,6 +75,7 @@ const traits: Traits = {
   calls: "many",
   model: true,
   historyShowsEdits: true,
+  editsCheckedBy: "gate",
   runsBeforeSiblings: true,
   repeatedIds: "asked",
   racesKeepResults: true,
@@ -122,7 +123,7 @@ export const agentSubjects: readonly Subject[] = [
       mode,
       middleware(mode),
       [...misuses(makeMiddleware), ...modes(makeMiddleware)],
-      { unlike: { "a tool that there is not": "Error: pya is not a valid tool." } },
+      { unlike: { "a-tool-that-there-is-not": "Error: pya is not a valid tool." } },
     ),
   ]),
 ];

@@ -51,6 +51,7 @@ export const suspendSubjects: readonly Subject[] = Object.entries(loops).map(([n
     calls: "many",
     model: true,
     historyShowsEdits: true,
+    editsCheckedBy: "gate",
     runsBeforeSiblings: false,
     repeatedIds: "refused",
     racesKeepResults: false,

@@ -49,6 +49,7 @@ export const waitSubjects: readonly Subject[] = Object.entries(loops).map(([name
     calls: "many",
     model: true,
     historyShowsEdits: false,
+    editsCheckedBy: "gate",
     runsBeforeSiblings: true,
     repeatedIds: "asked",
     racesKeepResults: true,

@@ -1,0 +1,4 @@
+import { agentSubjects } from "./subjects/mastra.ts";
+import { suite } from "./suite.ts";
+
+suite([...agentSubjects]);

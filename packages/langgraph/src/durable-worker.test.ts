@@ -1,10 +1,30 @@
 // Suspended agents and their worker in one process, over a checkpointer in memory that counts who reads what.
 import type { Guard } from "@guard/core";
 import type { RunnableConfig } from "@langchain/core/runnables";
-import { type BaseCheckpointSaver, type CheckpointTuple, MemorySaver } from "@langchain/langgraph";
+import { tool } from "@langchain/core/tools";
+import {
+  type BaseCheckpointSaver,
+  type CheckpointTuple,
+  END,
+  MemorySaver,
+  MessagesAnnotation,
+  START,
+  StateGraph,
+} from "@langchain/langgraph";
 import { AIMessage, createAgent, fakeModel, HumanMessage } from "langchain";
 import { afterEach, expect, test } from "vitest";
-import { type Result, refund, requestsIn, shop, shopTools, thread, toolMessages } from "./agent.fixture.ts";
+import * as z from "zod";
+import {
+  go,
+  type Result,
+  refund,
+  requestsIn,
+  shop,
+  shopTools,
+  thread,
+  toolMessages,
+} from "./agent.fixture.ts";
+import { until } from "./graph.fixture.ts";
 import { guardMiddleware } from "./middleware.ts";
 import { resumeWorker } from "./worker.ts";
 
@@ -165,4 +185,61 @@ test("fail-open-outage: an approval outlives an outage of the relay while its ru
   expect(toolMessages(await ended("t1"))).toEqual([["c1", "success", "refunded 1"]]);
   expect(ran).toHaveLength(1);
   expect(errors).toEqual([]);
+});
+
+test("subagent-bypass: an agent in a tool, and one that is a node of another graph, are found and resumed", async () => {
+  const { guard, approver } = await shop();
+  const ran: unknown[] = [];
+  const held = [2, 3].map((amount) => approver.expect("refund", { order: "A", amount }).hold());
+  const said = fakeModel()
+    .respondWithTools([refund("c1", 1), { id: "c2", name: "lookup", args: { order: "A" } }])
+    .respondWithTools([refund("c1", 2)])
+    .respondWithTools([refund("c1", 3)])
+    .respond(new AIMessage("all refunded"));
+  const inner = createAgent({
+    model: said,
+    tools: shopTools(ran),
+    middleware: [guardMiddleware({ guard })],
+  });
+  const delegate = tool(async (_input, config) => (await inner.invoke(go, config)).messages.at(-1)?.text, {
+    name: "delegate",
+    description: "Delegates",
+    schema: z.object({}),
+  });
+  const outer = createAgent({
+    model: fakeModel()
+      .respondWithTools([{ id: "c1", name: "delegate", args: {} }])
+      .respond(new AIMessage("done")),
+    tools: [delegate],
+    middleware: [guardMiddleware({ guard, ungated: ["delegate"] })],
+  });
+  const graph = new StateGraph(MessagesAnnotation)
+    .addNode("agent", outer.graph)
+    .addEdge(START, "agent")
+    .addEdge("agent", END)
+    .compile({ checkpointer: new MemorySaver() });
+  const paused = (await graph.invoke(go, thread("t"))) as Result;
+  expect(requestsIn(paused)).toHaveLength(1);
+  const worker = resumeWorker({ guard, graph });
+  open.push(worker);
+  await worker.idle();
+  await held[0]?.approve();
+  await held[1]?.arrived;
+  await held[1]?.reject("no");
+  const ended = async () => {
+    const { next, values } = await graph.getState(thread("t"));
+    return next.length === 0 ? (values as Result) : null;
+  };
+  await until(async () => (await ended()) !== null);
+  expect((await ended())?.messages.map(({ text }) => text)).toEqual(["go", "go", "all refunded", "done"]);
+  expect(ran).toEqual([["refund", { order: "A", amount: 2 }]]);
+  // Two at once would be started again with each other, so the model is told to call one at a time.
+  const read = toolMessages({ messages: said.calls.at(-1)?.messages ?? [] });
+  expect(read).toEqual([
+    ["c1", "error", expect.stringContaining("call one tool")],
+    ["c2", "error", expect.stringContaining("call one tool")],
+    ["c1", "success", "refunded 2"],
+    ["c1", "error", "alice@example.com rejected refund: no"],
+  ]);
+  approver.done();
 });

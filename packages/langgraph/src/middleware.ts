@@ -26,6 +26,7 @@ import { type GatedCall, gated } from "./gated.ts";
 import { gateable, nameOf } from "./guard-tools.ts";
 import { editedArgs, lastAiMessage, placeOf } from "./history.ts";
 import { interruptValue } from "./interrupt.ts";
+import { merged } from "./merged.ts";
 import { checkOptions, type GuardMiddlewareOptions, remembered, who } from "./middleware-options.ts";
 import { pausableThread } from "./suspend.ts";
 
@@ -75,7 +76,10 @@ export function guardMiddleware(options: GuardMiddlewareOptions): GuardMiddlewar
         }
       }
       const [structured, pins] = pin(tool);
-      if (mode === "suspend") checkPausable(config, request);
+      if (mode === "suspend") {
+        checkPausable(config, request);
+        if (isNested(config) && callsIn(request) > 1) return errorMessage(toolCall, oneAtATime);
+      }
       const passage = newPassage(options, pins, request, config);
       const guarded = gated(structured, passage.gate);
       // Where nothing invokes it, something else has answered in its place.
@@ -201,6 +205,8 @@ function failed(
   error: unknown,
   signal: AbortSignal | undefined,
 ): ToolMessage {
+  // An agent in the tool may wait for several calls; one interrupt is stored.
+  if (isGraphInterrupt(error)) throw merged([error]);
   const ofTool = !isGraphBubbleUp(error) && brandOf(error) !== "MiddlewareError";
   if (!ofTool || toolErrors === "throw" || signal?.aborted || isGuardError(error, "configuration"))
     throw error;
@@ -209,16 +215,30 @@ function failed(
 }
 
 /** @throws ConfigurationError where the run cannot be paused, or would do more than this call when it goes on. */
-function checkPausable(config: LangGraphRunnableConfig, { state }: ToolCallRequest): void {
+function checkPausable(config: LangGraphRunnableConfig, request: ToolCallRequest): void {
   pausableThread(who, config);
   const alone = Object.hasOwn(getCurrentTaskInput<object>(config), "lg_tool_call");
-  if (!alone && (lastAiMessage(state)?.tool_calls?.length ?? 0) > 1) {
+  if (!alone && callsIn(request) > 1) {
     throw new ConfigurationError(
       `${who}: this agent runs all calls of a turn in one step, and a resumed step is run again from its top, with the ` +
         'calls that ran already. Leave out version: "v1" and jumpTo: "tools", or use mode: "wait".',
     );
   }
 }
+
+/** How many calls the turn has that this one belongs to. */
+const callsIn = ({ state }: ToolCallRequest) => lastAiMessage(state)?.tool_calls?.length ?? 0;
+
+/** Whether the agent is a node of another graph, or runs in a tool of another agent. */
+const isNested = (config: LangGraphRunnableConfig) =>
+  config.executionInfo?.checkpointNs.includes("|") ?? false;
+
+/**
+ * Inside of another graph, LangGraph does not keep which calls of a turn have ended: when one that waited is
+ * resumed, it starts the others again (seen up to 1.4.17), with what policy allows.
+ */
+const oneAtATime =
+  "Error: nothing was done. Here, this tool has to be called alone: call one tool, wait for its result, then call the next.";
 
 function answeredElsewhere({ name }: ToolCall): ConfigurationError {
   return new ConfigurationError(

@@ -91,6 +91,8 @@ const agent = supportAgent({
 await guard.ready();
 
 if (resuming) {
+  tell({ text: "" });
+  tell(said("", `(another process, pid ${process.pid}, looks for what was answered)`, "dim"));
   await agent.resume();
 } else {
   const wanted = given("DEMO_TICKETS").split(" ");
@@ -101,7 +103,13 @@ if (resuming) {
   }
   if (suspend) {
     tell({ text: "" });
-    tell(said("agent", `waiting for ${names([...waitingFor])}; this process exits now`, "warning"));
+    tell(
+      said(
+        "agent",
+        `waiting for ${names([...waitingFor])}; this process exits now (pid ${process.pid})`,
+        "warning",
+      ),
+    );
   }
 }
 await guard.close();

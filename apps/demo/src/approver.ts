@@ -2,7 +2,7 @@
  * A person who decides, in a process of their own: its device makes its own keys, and they never leave it.
  * Scripted, or live: then the screen of `guard inbox` has the terminal, with the agent's lines above it.
  */
-import { canonicalJson } from "@guard/core";
+import { canonicalJson, isGuardError } from "@guard/core";
 import { type Device, enrol, memoryDeviceStore, type OpenedRequest, openDevice } from "@guard/device";
 import { inWords, type Line, names, said } from "./output.ts";
 import { type GivenAnswer, given, parent } from "./processes.ts";
@@ -110,13 +110,17 @@ async function scripted(script: readonly ScriptedAnswer[]): Promise<void> {
 }
 
 async function decide(request: OpenedRequest, answer: ScriptedAnswer | undefined): Promise<void> {
-  if (!answer) {
-    await device.decide(request, { decision: "reject", reason: "Nobody told me about this one" });
-    return;
-  }
-  const { decision, reason, edit } = answer;
+  const { decision, reason, edit } = answer ?? {
+    decision: "reject",
+    reason: "Nobody told me about this one",
+  };
   const args = edit && { ...(request.args as ScriptedCall["args"]), ...edit };
-  await device.decide(request, { decision, ...(reason ? { reason } : {}), ...(args ? { args } : {}) });
+  try {
+    await device.decide(request, { decision, ...(reason ? { reason } : {}), ...(args ? { args } : {}) });
+  } catch (error) {
+    // Somebody else's answer ended it a moment ago.
+    if (!isGuardError(error) || error.relayCode !== "already_decided") throw error;
+  }
 }
 
 async function live(): Promise<void> {

@@ -88,7 +88,7 @@ export function openStage({ directory, live, suspend, onFailed, onQuit }: StageO
 
   function strike(child: Child): void {
     journal.killed++;
-    show(said("agent", "is killed with SIGKILL here; another process goes on", "danger"));
+    show(said("agent", "is killed with SIGKILL here", "danger"));
     child.kill().catch(onFailed);
   }
 

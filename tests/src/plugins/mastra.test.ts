@@ -1,4 +1,5 @@
 import { agentSubjects } from "./subjects/mastra.ts";
+import { workflowSubjects } from "./subjects/mastra-workflows.ts";
 import { suite } from "./suite.ts";
 
-suite([...agentSubjects]);
+suite([...agentSubjects, ...workflowSubjects]);

@@ -7,12 +7,25 @@ import { forged } from "./properties/forged.ts";
 import { misuse } from "./properties/misuse.ts";
 import { nested } from "./properties/nested.ts";
 import { once } from "./properties/once.ts";
+import { random } from "./properties/random.ts";
 import { siblings } from "./properties/siblings.ts";
 import { transparent } from "./properties/transparent.ts";
 import { waiting } from "./properties/waiting.ts";
 import type { Subject } from "./subject.ts";
 
-const properties = [forged, again, siblings, declined, edits, once, transparent, waiting, nested, misuse];
+const properties = [
+  forged,
+  again,
+  siblings,
+  random,
+  declined,
+  edits,
+  once,
+  transparent,
+  waiting,
+  nested,
+  misuse,
+];
 
 export function suite(subjects: readonly Subject[]): void {
   describe.for(subjects)("$name ($mode)", (subject) => {

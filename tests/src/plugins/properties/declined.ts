@@ -9,42 +9,52 @@ const [rejected, cancelled, expired, denied] = [pay("r", 1), pay("c", 2), pay("e
 export function declined(subject: Subject): void {
   const suspend = subject.mode === "suspend";
 
-  test(`decline-falls-through: rejected, cancelled, ${suspend ? "expired, " : ""}denied by policy`, async () => {
-    const asked = suspend ? [rejected, cancelled, expired] : [rejected, cancelled];
-    const s = await scene(subject, { script: turnOf(...asked, denied) });
-    const helds = asked.map(({ args }) => s.approver.expect("pay", args).hold());
-    const running = s.process().start();
-    if (suspend) await running;
-    const requests: string[] = [];
-    for (const held of helds) requests.push((await held.arrived).request);
-    await helds[0]?.reject("ask the manager first");
-    await s.guard.cancel(requests[1] as string);
-    if (suspend) {
-      s.advance(2 * hours);
-      await until(async () => (await s.guard.read(requests[2] as string)).state === "expired");
-      await work(s);
-    }
-    await running;
-    const reasons: readonly (readonly [string, RegExp])[] = [
-      ["r", /alice@example\.com rejected pay: ask the manager first/],
-      ["c", /was cancelled/],
-      ["d", /tables are not emptied by agents/],
-      ...(suspend ? [["e", /in time/] as const] : []),
-    ];
-    for (const [id, text] of reasons)
-      expect(await resultOf(s, id)).toEqual({ kind: "error", text: expect.stringMatching(text) });
-    await expectWhole(s);
-    expect(s.asked).toEqual(requests);
-    if (suspend) {
-      for (const value of [true, { approved: true }])
-        await s
-          .process()
-          .resume(value)
-          .catch(() => {});
-      await work(s);
-    }
-    expect(s.tools.ran).toEqual([]);
-  });
+  const reasons = {
+    [rejected.id]: /alice@example\.com rejected pay: ask the manager first/,
+    [cancelled.id]: /was cancelled/,
+    [expired.id]: /in time/,
+    [denied.id]: /tables are not emptied by agents/,
+  };
+  const all = suspend ? [rejected, cancelled, expired, denied] : [rejected, cancelled, denied];
+
+  test.for(subject.traits.calls === "many" ? [{ calls: all }] : all.map((call) => ({ calls: [call] })))(
+    "decline-falls-through: rejected, cancelled, expired, denied by policy: $calls.length at once",
+    async ({ calls }) => {
+      const s = await scene(subject, { script: turnOf(...calls) });
+      const asked = calls.filter((call) => call !== denied);
+      const helds = new Map(asked.map(({ id, args }) => [id, s.approver.expect("pay", args).hold()]));
+      const running = s.process().start();
+      if (suspend) await running;
+      const requests = new Map<string, string>();
+      for (const [id, { arrived }] of helds) requests.set(id, (await arrived).request);
+      await helds.get(rejected.id)?.reject("ask the manager first");
+      const [away, late] = [requests.get(cancelled.id), requests.get(expired.id)];
+      if (away !== undefined) await s.guard.cancel(away);
+      if (late !== undefined) {
+        s.advance(2 * hours);
+        await until(async () => (await s.guard.read(late)).state === "expired");
+      }
+      for (const held of helds.values()) await settled(s.guard, held);
+      if (suspend) await work(s);
+      await running;
+      for (const { id } of calls)
+        expect(await resultOf(s, id)).toEqual({
+          kind: "error",
+          text: expect.stringMatching(reasons[id] as RegExp),
+        });
+      await expectWhole(s);
+      expect(s.asked.toSorted()).toEqual([...requests.values()].toSorted());
+      if (suspend) {
+        for (const value of [true, { approved: true }])
+          await s
+            .process()
+            .resume(value)
+            .catch(() => {});
+        await work(s);
+      }
+      expect(s.tools.ran).toEqual([]);
+    },
+  );
 
   test("policy-changed-while-waiting: approved under a policy that now denies", async () => {
     const s = await scene(subject, { script: turnOf(pay("c1", 900)) });

@@ -26,17 +26,18 @@ export function edits(subject: Subject): void {
   });
 
   test("edited-tool-escape: an edit that the tool's schema does not take unchanged does not run", async () => {
-    const s = await scene(subject, { script: turnOf(...bad.map((each) => each.call)) });
+    const tried = subject.traits.calls === "many" ? bad : bad.slice(2, 3);
+    const s = await scene(subject, { script: turnOf(...tried.map((each) => each.call)) });
     await play(
       s,
-      bad.map((each) => ({
+      tried.map((each) => ({
         held: s.approver.expect("pay", each.call.args).hold(),
         give: (held) => held.edit(each.args),
       })),
     );
     const byGate = subject.traits.editsCheckedBy === "gate";
     expect(s.tools.ran).toEqual(byGate ? [] : [ranOf(call, edited)]);
-    for (const { id } of bad.map((each) => each.call)) {
+    for (const { id } of tried.map((each) => each.call)) {
       const { kind, text } = await resultOf(s, id);
       if (byGate) expect([kind, text]).toEqual(["error", expect.stringContaining("not usable")]);
       else if (id !== "dropped-field") expect(text).toContain("validation failed");

@@ -58,6 +58,10 @@ const known = [
 /** Somebody said no, or nobody answered. An outage is none of these: the step fails. */
 const refusals: readonly GuardErrorCode[] = ["rejected", "denied", "expired", "cancelled"];
 
+/** An edit that cannot run is a person's answer too; an action that nobody can be asked about is a mistake of the step. */
+const isRefusal = ({ code, request }: GuardError) =>
+  refusals.includes(code) || (code === "validation" && request !== undefined);
+
 /** @throws ConfigurationError that says what to do. */
 export function approvalStep<Id extends string, I extends PublicSchema, O extends PublicSchema>(
   options: ApprovalStepOptions<Id, I, O>,
@@ -98,8 +102,7 @@ export function approvalStep<Id extends string, I extends PublicSchema, O extend
         // What the step gives when it is suspended is not looked at.
         return (passed.suspended ? undefined : passed.result) as InferPublicSchema<O>;
       } catch (error) {
-        if (denied && !started && isGuardError(error) && refusals.includes(error.code))
-          return denied(error, params);
+        if (denied && !started && isGuardError(error) && isRefusal(error)) return denied(error, params);
         throw error;
       }
     },

@@ -46,7 +46,7 @@ test("forged-outcome: the demo runs what people signed, and nothing that the rel
   expect(run.out()).not.toContain("\u001b");
   expect(run.err()).not.toMatch(/error/i);
   expect(await readdir(directory)).toEqual([]);
-}, 60_000);
+}, 90_000);
 
 test("an agent that exits while people decide, and is killed when it goes on, ends the same", async () => {
   const run = demo("--framework", "langgraph", "--suspend");
@@ -61,7 +61,7 @@ test("an agent that exits while people decide, and is killed when it goes on, en
   expect(at("killed with SIGKILL")).toBeLessThan(at("guard  ran refund 1003: 90"));
   expect(run.err()).not.toMatch(/error/i);
   expect(await readdir(directory)).toEqual([]);
-}, 60_000);
+}, 90_000);
 
 test("the options: what there is, and what there is not", async () => {
   expect(readOptions([])).toMatchObject({ frameworks: ["vercel-ai"], suspend: false, headless: false });
@@ -75,7 +75,7 @@ test("the options: what there is, and what there is not", async () => {
   expect(run.err()).toContain("'--suspended'");
   expect(run.err()).toContain("--suspend         the agent's process exits");
   expect(run.out()).toBe("");
-}, 60_000);
+}, 90_000);
 
 test("a demo that is stopped leaves no process and no file behind", async () => {
   const run = demo();
@@ -84,4 +84,4 @@ test("a demo that is stopped leaves no process and no file behind", async () => 
   expect(await run.ended).toBe(130);
   expect(run.out()).not.toContain("demo: framework");
   expect(await readdir(directory)).toEqual([]);
-}, 60_000);
+}, 90_000);

@@ -14,7 +14,6 @@ import { alice, people } from "./story.ts";
 
 export interface Stage {
   readonly owner: Owner;
-  readonly relay: string;
   readonly lyingRelay: string;
   show(line: Line): void;
   /** What is reported goes into a new journal from now on. */
@@ -51,6 +50,7 @@ export function openStage({ directory, live, suspend, onFailed, onQuit }: StageO
   const early: Extract<Report, { kind: "answered" }>[] = [];
   /** Whoever has the terminal prints. */
   let screen: Child | null = null;
+  let closed = false;
   const watching = new Set<() => void>();
 
   function show(line: Line): void {
@@ -93,6 +93,7 @@ export function openStage({ directory, live, suspend, onFailed, onQuit }: StageO
   }
 
   function run(name: string, env: StartOptions["env"], terminal = false): Child {
+    if (closed) throw new Error("The demo has ended.");
     const cache = { NODE_COMPILE_CACHE: join(directory, "compiled") };
     const child = start(name, { env: { ...cache, ...env }, terminal, onReport });
     child.failed.catch(onFailed);
@@ -136,7 +137,6 @@ export function openStage({ directory, live, suspend, onFailed, onQuit }: StageO
     };
     return {
       owner,
-      relay,
       lyingRelay: await urlOf(liar),
       show,
       follow: () => (journal = newJournal()),
@@ -157,6 +157,7 @@ export function openStage({ directory, live, suspend, onFailed, onQuit }: StageO
   }
 
   async function close(): Promise<void> {
+    closed = true;
     for (const child of children.toReversed()) await child.stop();
     screen = null;
   }

@@ -56,12 +56,13 @@ export function supportAgent({
     },
 
     async resume() {
-      await using worker = resumeWorker({
+      const worker = resumeWorker({
         guard,
         graph,
         concurrency: 1, // One after another, for whoever watches.
       });
-      await worker.idle();
+      await worker.idle(); // A server would let it run on.
+      await worker.close();
     },
   };
 }

@@ -44,7 +44,7 @@ export function supportAgent(options: SupportAgentOptions): SupportAgent {
     },
 
     async resume() {
-      await using worker = resumeWorker({
+      const worker = resumeWorker({
         guard,
         mastra,
         concurrency: 1, // One after another, for whoever watches.
@@ -54,7 +54,8 @@ export function supportAgent(options: SupportAgentOptions): SupportAgent {
           if (resumed.output.status !== "suspended") reply(resumed.thread ?? "", text);
         },
       });
-      await worker.idle();
+      await worker.idle(); // A server would let it run on.
+      await worker.close();
     },
   };
 }

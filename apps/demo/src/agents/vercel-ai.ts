@@ -38,7 +38,7 @@ export function supportAgent(options: SupportAgentOptions): SupportAgent {
     if (messages === null) return;
     const { responseMessages, finishReason, text } = await answer(messages, suspended);
     chats.save(session, [...messages, ...responseMessages]);
-    if (finishReason === "stop") reply(session, text);
+    if (finishReason !== "tool-calls") reply(session, text);
   }
 
   return {
@@ -50,13 +50,14 @@ export function supportAgent(options: SupportAgentOptions): SupportAgent {
     },
 
     async resume() {
-      await using worker = resumeWorker({
+      const worker = resumeWorker({
         guard,
         concurrency: 1, // One after another, for whoever watches.
         load: chats.load,
         resume: ({ session, messages, lost }) => goOn(session, messages, lost),
       });
-      await worker.idle();
+      await worker.idle(); // A server would let it run on.
+      await worker.close();
     },
   };
 }

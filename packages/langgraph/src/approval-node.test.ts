@@ -4,6 +4,7 @@ import {
   Command,
   END,
   INTERRUPT,
+  interrupt,
   type LangGraphRunnableConfig,
   MemorySaver,
   START,
@@ -190,6 +191,42 @@ describe("an approval node", () => {
     await graph.invoke(null, thread("t"));
     await again.arrived;
     expect(ran).toEqual([]);
+  });
+
+  test("fail-open-outage: a relay that is away is waited out, not taken for a refusal", async () => {
+    const { approver, another, bench, ran } = await kit();
+    let away = false;
+    const guard = another({
+      async fetch(input, init) {
+        if (away) throw new TypeError("fetch failed");
+        return bench.fetch(input, init);
+      },
+    });
+    const node = approvalNode({
+      guard,
+      action: ({ amount }: S) => ({ tool: "pay", args: { amount } }),
+      execute: ({ args }) => ({ log: [`paid ${ran.push(args)}`] }),
+      denied: ({ message }) => ({ log: [message] }),
+    });
+    const checkpointer = new MemorySaver();
+    const graph = new StateGraph(State).addNode("pay", node).addEdge(START, "pay").compile({ checkpointer });
+    const held = approver.expect("pay").hold();
+    await graph.invoke({ amount: 5 }, thread("t"));
+    await held.approve();
+    away = true;
+    const resume = () => graph.invoke(new Command({ resume: true }), thread("t"));
+    await expect(resume()).rejects.toMatchObject({ code: "unavailable" });
+    away = false;
+    expect((await resume()).log).toEqual(["paid 1"]);
+  });
+
+  test("an approved action that interrupts the graph itself is told why it cannot", async () => {
+    const { graph, approver } = await kit({ execute: () => ({ log: [interrupt("sure?")] }) });
+    const held = approver.expect("pay").hold();
+    await graph.invoke({ amount: 5 }, thread("t"));
+    await held.approve();
+    const resumed = graph.invoke(new Command({ resume: "yes" }), thread("t"));
+    await expect(resumed).rejects.toThrow("an approval is used once");
   });
 
   test("an error of the action is the run's, and is not tried again by itself", async () => {

@@ -39,7 +39,7 @@ export function executionOf(config: object): Execution | undefined {
 }
 
 /** Whether a tool passes a gate already. */
-export function isGated(tool: object): boolean {
+function isGated(tool: object): boolean {
   const call = (tool as { _call?: unknown })._call;
   return typeof call === "function" && Object.hasOwn(call, guarded);
 }

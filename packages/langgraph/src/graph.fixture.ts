@@ -52,7 +52,7 @@ export const agentGraph = (script: readonly Turn[], tools: ToolNode) =>
     .addConditionalEdges("agent", toolsCondition, ["tools", END])
     .addEdge("tools", "agent");
 
-export const policy: Rule[] = [{ tool: "lookup*", then: "allow" }];
+const policy: Rule[] = [{ tool: "lookup*", then: "allow" }];
 
 /** A guard with a scripted approver, tools that note what they ran, and graphs over them. */
 export async function kit(options: Parameters<typeof testGuard>[0] = {}) {

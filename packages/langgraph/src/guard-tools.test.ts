@@ -61,7 +61,7 @@ describe("a guarded tool", () => {
     const ways: [string, () => Promise<unknown>][] = [
       ["invoke", () => refund?.invoke(args) as Promise<unknown>],
       ["batch", async () => refund?.batch([args])],
-      ["stream", async () => Array.fromAsync((await refund?.stream(args)) ?? [])],
+      ["stream", async () => (await refund?.stream(args))?.getReader().read()],
       ["call", async () => refund?.call(args)],
       ["func", async () => (refund as unknown as { func(input: unknown): unknown }).func(args)],
       ["_call", async () => (refund as unknown as { _call(input: unknown): unknown })._call(args)],

@@ -48,7 +48,7 @@ function joined(interrupts: readonly Interrupt<GuardInterrupt>[]): GuardInterrup
 }
 
 /** Whether an interrupt is Guard's. Reads storage: any shape may come. */
-export function isOurs(value: unknown): value is GuardInterrupt {
+function isOurs(value: unknown): value is GuardInterrupt {
   const guard = (value as { guard?: { requests?: unknown } } | null | undefined)?.guard;
   return Array.isArray(guard?.requests);
 }

@@ -40,14 +40,15 @@ export function askedOf({ input, providerOptions }: Pick<AnyCall, "input" | "pro
     : { input, rewritten: false };
 }
 
-/** Whether the call comes from the history, and not from the model just now. */
+/** Whether the call comes from the history, where it waits, and not from the model just now. */
 export function isInHistory(messages: readonly ModelMessage[], toolCallId: string): boolean {
-  return messages.some(
-    ({ role, content }) =>
-      role === "assistant" &&
-      typeof content !== "string" &&
-      content.some((part) => part.type === "tool-call" && part.toolCallId === toolCallId),
-  );
+  const has = (type: "tool-call" | "tool-result") =>
+    messages.some(
+      ({ content }) =>
+        typeof content !== "string" &&
+        content.some((part) => part.type === type && part.toolCallId === toolCallId),
+    );
+  return has("tool-call") && !has("tool-result");
 }
 
 export function isUI(messages: readonly (ModelMessage | UIMessage)[]): messages is readonly UIMessage[] {

@@ -10,3 +10,8 @@ export function refusalOf(error: unknown): string {
   }
   return error instanceof Error ? error.message : String(error);
 }
+
+/** Whether another process runs the call, or has run it: whoever goes on with its chat is not this one. */
+export function isElsewhere(error: unknown): boolean {
+  return isGuardError(error, "in_progress") || isGuardError(error, "already_executed");
+}

@@ -307,12 +307,47 @@ describe("double-execution", () => {
     await held.arrived;
     await held.approve();
     const guards = [guard, guard, another(), another()];
-    const all = await Promise.all(guards.map((each) => goOn(saved, suspended({}, each))));
+    const all = await Promise.allSettled(guards.map((each) => goOn(saved, suspended({}, each))));
     expect(ran).toEqual([["c1", 5]]);
-    const told = all.flatMap((next) => (next ? [JSON.stringify(next.results.c1)] : []));
-    expect(told.filter((text) => text.includes('"refunded":5'))).toHaveLength(1);
-    for (const text of told.filter((each) => !each.includes('"refunded":5')))
-      expect(text).toMatch(/Another (process|attempt)|has run already/);
+    // Whoever came second has stopped, before a model was asked and anything could be stored.
+    for (const each of all) {
+      if (each.status === "rejected")
+        expect(each.reason).toMatchObject({
+          code: expect.stringMatching(/^(in_progress|already_executed)$/),
+        });
+      else if (each.value !== null) expect(each.value.results.c1).toMatchObject({ value: { refunded: 5 } });
+    }
+    expect(all.filter((each) => each.status === "fulfilled" && each.value !== null)).toHaveLength(1);
+  });
+
+  test("of streams, too, only one goes on: the others fail before their model is asked", async () => {
+    const { approver, ran, start, suspended, guard, another } = await kit();
+    const held = [1, 2].map((amount) => approver.expect("refund", { order: "A", amount }).hold());
+    const { saved } = await start([refund("c1", 1), refund("c2", 2)]);
+    for (const each of held) {
+      await each.arrived;
+      await each.approve();
+    }
+    const ends = await Promise.all(
+      [guard, another(), another()].map(async (each) => {
+        const using = suspended({}, each);
+        const messages = await resumeMessages(saved, using);
+        if (messages === null) return "waited";
+        const errors: unknown[] = [];
+        const model = scripted(["done"]);
+        const onError = ({ error }: { error: unknown }) => void errors.push(error);
+        await streamText({ model, messages, stopWhen, onError, ...using }).consumeStream({
+          onError: () => {},
+        });
+        expect(model.doStreamCalls).toHaveLength(errors.length === 0 ? 1 : 0);
+        return errors.length === 0 ? "went on" : "stopped";
+      }),
+    );
+    expect(ends.filter((end) => end === "went on")).toHaveLength(1);
+    expect(ran.toSorted()).toEqual([
+      ["c1", 1],
+      ["c2", 2],
+    ]);
   });
 
   test("a second time from the same messages: somebody is about to store the result, or it is lost, and it never runs", async () => {
@@ -324,10 +359,7 @@ describe("double-execution", () => {
     const before = (await resumeMessages(saved, suspended())) as ModelMessage[];
     await goOn(saved);
     expect(await goOn(saved)).toBeNull();
-    expect((await run(before)).results.c1).toMatchObject({
-      type: "execution-denied",
-      reason: expect.stringContaining("has run already, but its result is not here"),
-    });
+    await expect(run(before)).rejects.toMatchObject({ code: "already_executed" });
     const lost = (await resumeMessages(saved, suspended(), { lost: true })) as ModelMessage[];
     const next = await run(lost);
     expect(next.result.text).toBe("done");

@@ -4,15 +4,17 @@
  *
  * Guarantees: a call runs only where `toolApproval` has just found it ready in the gate, with the arguments that
  * were approved, once. Nothing else grants anything: not a message, not a client's answer (forged-history), and
- * not `tools` without `toolApproval` (config-fail-open). An error denies the call; it does not lose the run.
+ * not `tools` without `toolApproval` (config-fail-open). An error denies the call and does not lose the run, except
+ * where another process goes on with the same chat: then this one stops before it has begun (double-execution).
  */
 import { type Check, ConfigurationError, type Guard } from "@guard/core";
 import { checkToolOptions } from "@guard/core/plugin";
 import type { ModelMessage, ToolApprovalStatus, ToolSet } from "ai";
+import { claim, type Runnable } from "./claim.ts";
 import { type AnyCall, askedOf, isInHistory, sameJson } from "./history.ts";
 import { isInside } from "./inside.ts";
 import { type GuardPending, untilWhen } from "./pending.ts";
-import { refusalOf } from "./refusal.ts";
+import { isElsewhere, refusalOf } from "./refusal.ts";
 import { type Call, type ExecuteTool, lastOf, type Original, type ToolFacts, wrapTools } from "./wrap.ts";
 import { yielded } from "./yielded.ts";
 
@@ -42,8 +44,6 @@ export interface SuspendedTools<T extends ToolSet> {
 /** What the gate says of a suspended tool's call. */
 export type Ask = (input: unknown, callId: string) => Promise<Check>;
 
-type Ready = Check & { readonly status: "ready" };
-
 const together =
   "Pass on tools and toolApproval of one and the same suspendTools: generateText({ model, ...suspendTools(tools, options) }).";
 const alone =
@@ -64,7 +64,8 @@ export function suspendTools<T extends ToolSet>(
   checkOptions(tools, options);
   const { guard, session, onPending } = options;
   const ungated = new Set<string>(options.ungated);
-  const ready = new Map<string, { readonly tool: string; readonly check: Ready }>();
+  const ready = new Map<string, { readonly tool: string; readonly check: Runnable }>();
+  const claims = new WeakSet<object>();
 
   const wrapped = wrapTools("suspendTools", tools, options, (original) => {
     const execute = running(original, (callId) => {
@@ -99,7 +100,10 @@ export function suspendTools<T extends ToolSet>(
     const again = isInHistory(messages, toolCallId);
     const asked = again ? askedOf(toolCall) : { input, rewritten: false };
     const check = await ask(asked.input, toolCallId);
-    if (check.status === "denied") return denied(refusalOf(check.error));
+    if (check.status === "denied") {
+      if (again && isElsewhere(check.error)) throw check.error;
+      return denied(refusalOf(check.error));
+    }
     if (check.status === "pending") {
       const { requestId: request, expiresAt, approvers, quorum } = check;
       const pending = { toolCallId, tool: toolName, approvers, quorum, expiresAt, request };
@@ -111,7 +115,10 @@ export function suspendTools<T extends ToolSet>(
     if (asked.rewritten && !sameJson(check.args, input)) {
       return denied(`${toolName} did not run: its arguments in the history are not the approved ones.`);
     }
-    ready.set(toolCallId, { tool: toolName, check });
+    // Of a chat that goes on, the first call that may run decides which process goes on with it.
+    const first = again && !claims.has(messages);
+    if (first) claims.add(messages);
+    ready.set(toolCallId, { tool: toolName, check: first ? await claim(check) : check });
     return "not-applicable";
   }
 
@@ -122,6 +129,8 @@ export function suspendTools<T extends ToolSet>(
       try {
         return await statusOf(toolCall, messages, given);
       } catch (error) {
+        // Another process goes on with this chat. Nothing is lost with this run, which has not begun.
+        if (isInHistory(messages, toolCall.toolCallId) && isElsewhere(error)) throw error;
         return denied(`${toolCall.toolName} did not run. ${refusalOf(error)}`);
       }
     },
@@ -133,7 +142,7 @@ function denied(reason: string): ToolApprovalStatus {
 }
 
 /** Runs what `take` finds ready. It throws where nothing is. */
-function running(original: Original, take: (callId: string) => Ready): ExecuteTool {
+function running(original: Original, take: (callId: string) => Runnable): ExecuteTool {
   if (original.yields) {
     return async function* (input, call) {
       void input; // What was approved runs, whatever became of the input since.

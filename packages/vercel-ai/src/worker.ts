@@ -53,6 +53,8 @@ export function resumeWorker<M extends ModelMessage | UIMessage>(
     }
   }
   return resumeLoop({
+    // A chat is stored once the model has ended, which may be minutes after a tool has.
+    storedWithin: 5 * 60_000,
     ...loop,
     async find(wake) {
       const { session, callId } = wake;

@@ -5,6 +5,7 @@ import { tool } from "@langchain/core/tools";
 import {
   type BaseCheckpointSaver,
   type CheckpointTuple,
+  Command,
   END,
   MemorySaver,
   MessagesAnnotation,
@@ -16,9 +17,11 @@ import { afterEach, expect, test } from "vitest";
 import * as z from "zod";
 import {
   go,
+  invoke,
   type Result,
   refund,
   requestsIn,
+  resume,
   shop,
   shopTools,
   thread,
@@ -148,6 +151,49 @@ test("double-execution: two workers, of two processes, run a tool once and both 
   for (const worker of workers) await worker.idle();
   expect(ran).toHaveLength(2);
   expect(ran).toEqual(expect.arrayContaining([1, 2].map((amount) => ["refund", { order: "A", amount }])));
+});
+
+test("forged-history: a run that somebody woke in vain is found again when it is answered, and what has ended is not", {
+  timeout: 60_000,
+}, async () => {
+  const { guard, another, approver } = await shop();
+  const ran: unknown[] = [];
+  const saver = new MemorySaver();
+  const held = [1, 2].map((amount) => approver.expect("refund", { order: "A", amount }).hold());
+  const model = fakeModel()
+    .respondWithTools([refund("c1", 1), refund("c2", 2)])
+    .respond(new AIMessage("done"));
+  const agent = createAgent({
+    model,
+    tools: shopTools(ran),
+    checkpointer: saver,
+    middleware: [guardMiddleware({ guard })],
+  });
+  const state = await invoke(agent, go);
+  for (const { arrived } of held) await arrived;
+  await invoke(agent, new Command({ resume: "approved" }));
+  await invoke(agent, resume(state, true));
+  let resumed = 0;
+  const graph = {
+    checkpointer: saver,
+    getState: (config: RunnableConfig) => agent.getState(config as never) as never,
+    invoke: (input: never, config: RunnableConfig) => {
+      resumed++;
+      return agent.invoke(input, config as never);
+    },
+  };
+  for (const [at, each] of held.entries()) {
+    await each.approve();
+    // Each time a worker that has heard nothing yet: it is told of both again.
+    const own = another();
+    await until(async () => (await own.read((await each.arrived).request)).state === "approved");
+    await using worker = resumeWorker({ guard: own, graph, storedWithin: 50 });
+    await worker.idle();
+    expect([ran.length, resumed]).toEqual([at + 1, at + 1]);
+  }
+  const { values } = (await graph.getState(thread())) as { values: Result };
+  expect(toolMessages(values)).toHaveLength(2);
+  approver.done();
 });
 
 test("fail-open-outage: an approval outlives an outage of the relay while its run is resumed, however often it fails", {

@@ -17,7 +17,7 @@ import {
   wakeValue,
 } from "@guard/core/plugin";
 import type { RunnableConfig } from "@langchain/core/runnables";
-import { Command, type StateSnapshot } from "@langchain/langgraph";
+import { type BaseCheckpointSaver, Command, type StateSnapshot } from "@langchain/langgraph";
 import { wakingId } from "./merged.ts";
 import { checkAgent } from "./middleware-options.ts";
 
@@ -54,17 +54,17 @@ export function resumeWorker(options: ResumeGraphOptions): ResumeWorker {
     if (session === null) return null;
     const given = typeof config === "function" ? await config(wake) : config;
     const own = { ...given, configurable: { ...given.configurable, thread_id: session } };
-    const { tasks, next } = await graph.getState(own);
+    const [{ tasks }, ended] = await Promise.all([graph.getState(own), endedIn(graph, own)]);
     const run = async (input: unknown) => {
       failed.add(request);
       await graph.invoke(input as never, own);
       failed.delete(request);
     };
     // What has ended in this step keeps its interrupt in the storage.
-    const left = tasks.filter(({ name }) => next.includes(name));
+    const left = tasks.filter((task) => !ended.has(task.id));
     const stopped = left.filter(({ interrupts, error }) => interrupts.length > 0 || error !== undefined);
     // Another task of the same step is at work: resumed now, it would be started a second time.
-    if (next.length > stopped.length && Date.now() - createdAt < longestStep) return null;
+    if (left.length > stopped.length && Date.now() - createdAt < longestStep) return null;
     // By id alone: a bare value would answer every interrupt of the thread.
     const id = wakingId(
       stopped.flatMap(({ interrupts }) => interrupts),
@@ -77,6 +77,33 @@ export function resumeWorker(options: ResumeGraphOptions): ResumeWorker {
   }
 
   return resumeLoop({ ...rest, find });
+}
+
+/** What the storage holds of a task that has not ended: `next` of a state leaves out what was woken in vain. */
+const unended = ["__interrupt__", "__resume__", "__error__", "__scheduled__"];
+
+/** The tasks of the thread's step whose results are stored. */
+async function endedIn(graph: ResumableGraph, config: RunnableConfig): Promise<ReadonlySet<string>> {
+  const stored = await (graph.checkpointer as BaseCheckpointSaver).getTuple(config);
+  const writes = stored?.pendingWrites ?? [];
+  return new Set(writes.filter(([, channel]) => !unended.includes(channel)).map(([task]) => task));
+}
+
+/** What a task that is not at its end may have stored; everything else is what it gave. */
+const inBetween = ["__resume__", "__interrupt__", "__error__", "__scheduled__"];
+
+/**
+ * Ids of the tasks that have ended in the thread's present step. A snapshot's `next` does not tell: LangGraph leaves
+ * out of it also what was resumed in vain and waits on, and nobody would wake that again.
+ */
+async function endedIn(
+  { checkpointer }: ResumableGraph,
+  config: RunnableConfig,
+): Promise<ReadonlySet<string>> {
+  const at = { configurable: { ...config.configurable, checkpoint_ns: "" } };
+  const stored = await (checkpointer as Pick<BaseCheckpointSaver, "getTuple">).getTuple(at);
+  const given = (stored?.pendingWrites ?? []).filter(([, channel]) => !inBetween.includes(channel));
+  return new Set(given.map(([task]) => task));
 }
 
 function checkOptions(options: ResumeGraphOptions): void {

@@ -72,6 +72,33 @@ describe.each(kinds)("%s", (kind) => {
       expect(k.ran).toEqual([]);
     });
 
+    test("abort while the tool runs: its end is recorded all the same, and the guard can be closed", async () => {
+      const k = await kit();
+      k.approver.expect("slow").approve();
+      const begun = Promise.withResolvers<void>();
+      const end = Promise.withResolvers<void>();
+      const tool = createTool({
+        id: "slow",
+        description: "Takes long",
+        inputSchema: z.object({}),
+        execute: async () => {
+          begun.resolve();
+          await end.promise;
+          return { late: true };
+        },
+      });
+      const stop = new AbortController();
+      const script = [[{ id: "c1", tool: "slow", input: {} }], "done"];
+      const { agent } = agentOf({ ...k, tools: { slow: tool } as never }, kind, { mode: "wait", script });
+      const running = streamed(await agent.stream("go", { ...thread, abortSignal: stop.signal }));
+      await begun.promise;
+      stop.abort();
+      end.resolve();
+      await running;
+      await k.guard.close();
+      expect(results(k)).toEqual([expect.objectContaining({ status: "ok" })]);
+    });
+
     test("an error of the tool stays what it was, and is recorded as the call's end", async () => {
       const k = await kit();
       k.approver.expect("broken").approve();

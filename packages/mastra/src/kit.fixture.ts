@@ -16,7 +16,7 @@ afterEach(async () => {
   for (const each of open.splice(0).reverse()) await each.close();
 });
 
-export const policy: Rule[] = [{ tool: "lookup", then: "allow" }];
+const policy: Rule[] = [{ tool: "lookup", then: "allow" }];
 export const refund = (id: string, amount: number): Call => ({
   id,
   tool: "refund",

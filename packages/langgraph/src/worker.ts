@@ -89,23 +89,6 @@ async function endedIn(graph: ResumableGraph, config: RunnableConfig): Promise<R
   return new Set(writes.filter(([, channel]) => !unended.includes(channel)).map(([task]) => task));
 }
 
-/** What a task that is not at its end may have stored; everything else is what it gave. */
-const inBetween = ["__resume__", "__interrupt__", "__error__", "__scheduled__"];
-
-/**
- * Ids of the tasks that have ended in the thread's present step. A snapshot's `next` does not tell: LangGraph leaves
- * out of it also what was resumed in vain and waits on, and nobody would wake that again.
- */
-async function endedIn(
-  { checkpointer }: ResumableGraph,
-  config: RunnableConfig,
-): Promise<ReadonlySet<string>> {
-  const at = { configurable: { ...config.configurable, checkpoint_ns: "" } };
-  const stored = await (checkpointer as Pick<BaseCheckpointSaver, "getTuple">).getTuple(at);
-  const given = (stored?.pendingWrites ?? []).filter(([, channel]) => !inBetween.includes(channel));
-  return new Set(given.map(([task]) => task));
-}
-
 function checkOptions(options: ResumeGraphOptions): void {
   checkToolOptions("resumeWorker", options, { known });
   const { graph } = options;

@@ -71,9 +71,7 @@ for (const make of [langGraph, aiSdk, mastra]) {
     told = woken.resolve;
     const before = performance.now();
     await device.decide(opened, { decision: "approve" });
-    const at = await woken.promise;
-    await worker.idle();
-    return at - before;
+    return (await woken.promise) - before;
   }
 
   const times: number[] = [];
@@ -109,8 +107,10 @@ for (const make of [langGraph, aiSdk, mastra]) {
       },
     });
   }
+  await worker.idle();
   subject.touched();
   await answer(`session-${suspendedRuns + 1}`);
+  await worker.idle();
   const touched = subject.touched();
   if (touched) {
     print({

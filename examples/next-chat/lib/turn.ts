@@ -69,6 +69,7 @@ export async function goOn(chat: string, messages: readonly ChatMessage[], lost:
 }
 
 function turn(chat: string, messages: ChatMessage[]): ReadableStream<UIMessageChunk> {
+  let failed = false;
   return createUIMessageStream<ChatMessage>({
     originalMessages: messages,
     generateId,
@@ -78,16 +79,17 @@ function turn(chat: string, messages: ChatMessage[]): ReadableStream<UIMessageCh
         ...guarded(chat, writePending(writer)),
         messages: await convertToModelMessages(messages),
         stopWhen: isStepCount(10),
+        onError({ error }) {
+          failed = true;
+          console.error(error);
+        },
       });
       writer.merge(toUIMessageStream({ stream: result.stream, originalMessages: messages }));
     },
     async onEnd({ messages }) {
       try {
-        // A turn that failed before it came to anything leaves nothing behind.
-        await saveChat(
-          chat,
-          messages.filter(({ parts }) => parts.length > 0),
-        );
+        // A turn that failed leaves nothing behind: what waited in it still waits.
+        if (!failed) await saveChat(chat, messages);
       } finally {
         leave(chat);
       }

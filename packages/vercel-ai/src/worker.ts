@@ -30,6 +30,8 @@ export interface Wake<M> {
 }
 
 export interface ResumeWorkerOptions<M extends ModelMessage | UIMessage> extends LoopOptions {
+  /** As in every worker, but by default 5 minutes: a chat is stored once its model has ended. */
+  readonly storedWithin?: number;
   /** The stored messages of a chat; null where there is no such chat here. */
   readonly load: (session: string) => Promise<readonly M[] | null> | readonly M[] | null;
   /**

@@ -26,6 +26,7 @@ import { type GatedCall, gated } from "./gated.ts";
 import { gateable, nameOf } from "./guard-tools.ts";
 import { editedArgs, lastAiMessage, placeOf } from "./history.ts";
 import { interruptValue } from "./interrupt.ts";
+import { kept } from "./keep.ts";
 import { merged } from "./merged.ts";
 import { checkOptions, type GuardMiddlewareOptions, remembered, who } from "./middleware-options.ts";
 import { pausableThread } from "./suspend.ts";
@@ -65,38 +66,38 @@ export function guardMiddleware(options: GuardMiddlewareOptions): GuardMiddlewar
     name: who,
 
     async wrapToolCall(request, handler) {
-      const { toolCall, tool } = request;
+      const { toolCall, tool, state } = request;
       if (typeof tool !== "object" || tool === null) return noSuchTool(toolCall);
       const config: LangGraphRunnableConfig = getConfig();
+      const once = <R>(run: () => Promise<R>) => kept(config, placeOf(toolCall, state).id, run);
       if (ungated.includes(nameOf(tool))) {
         try {
-          return await handler(request);
+          return await once(async () => handler(request));
         } catch (error) {
           return failed(options, toolCall, error, config.signal);
         }
       }
       const [structured, pins] = pin(tool);
-      if (mode === "suspend") {
-        checkPausable(config, request);
-        if (isNested(config) && callsIn(request) > 1) return errorMessage(toolCall, oneAtATime);
-      }
-      const passage = newPassage(options, pins, request, config);
-      const guarded = gated(structured, passage.gate);
-      // Where nothing invokes it, something else has answered in its place.
-      let invoked = false;
-      const invoke: StructuredToolInterface["invoke"] = (input, given) => {
-        invoked = true;
-        return structured.invoke.call(guarded, input, given);
-      };
-      Object.defineProperty(guarded, "invoke", { value: invoke });
-      let output: Output | undefined;
-      let thrown: unknown;
-      try {
-        output = await handler({ ...request, tool: guarded });
-      } catch (error) {
-        thrown = error;
-      }
-      return passage.leave(output, thrown, invoked);
+      if (mode === "suspend") checkPausable(config, request);
+      return once(async () => {
+        const passage = newPassage(options, pins, request, config);
+        const guarded = gated(structured, passage.gate);
+        // Where nothing invokes it, something else has answered in its place.
+        let invoked = false;
+        const invoke: StructuredToolInterface["invoke"] = (input, given) => {
+          invoked = true;
+          return structured.invoke.call(guarded, input, given);
+        };
+        Object.defineProperty(guarded, "invoke", { value: invoke });
+        let output: Output | undefined;
+        let thrown: unknown;
+        try {
+          output = await handler({ ...request, tool: guarded });
+        } catch (error) {
+          thrown = error;
+        }
+        return passage.leave(output, thrown, invoked);
+      });
     },
 
     beforeModel({ messages }) {
@@ -228,17 +229,6 @@ function checkPausable(config: LangGraphRunnableConfig, request: ToolCallRequest
 
 /** How many calls the turn has that this one belongs to. */
 const callsIn = ({ state }: ToolCallRequest) => lastAiMessage(state)?.tool_calls?.length ?? 0;
-
-/** Whether the agent is a node of another graph, or runs in a tool of another agent. */
-const isNested = (config: LangGraphRunnableConfig) =>
-  config.executionInfo?.checkpointNs.includes("|") ?? false;
-
-/**
- * Inside of another graph, LangGraph does not keep which calls of a turn have ended: when one that waited is
- * resumed, it starts the others again (seen up to 1.4.17), with what policy allows.
- */
-const oneAtATime =
-  "Error: nothing was done. Here, this tool has to be called alone: call one tool, wait for its result, then call the next.";
 
 function answeredElsewhere({ name }: ToolCall): ConfigurationError {
   return new ConfigurationError(

@@ -236,10 +236,9 @@ test("fail-open-outage: an approval outlives an outage of the relay while its ru
 test("subagent-bypass: an agent in a tool, and one that is a node of another graph, are found and resumed", async () => {
   const { guard, approver } = await shop();
   const ran: unknown[] = [];
-  const held = [2, 3].map((amount) => approver.expect("refund", { order: "A", amount }).hold());
+  const held = [1, 2, 3].map((amount) => approver.expect("refund", { order: "A", amount }).hold());
   const said = fakeModel()
-    .respondWithTools([refund("c1", 1), { id: "c2", name: "lookup", args: { order: "A" } }])
-    .respondWithTools([refund("c1", 2)])
+    .respondWithTools([refund("c1", 1), { id: "c2", name: "lookup", args: { order: "A" } }, refund("c3", 2)])
     .respondWithTools([refund("c1", 3)])
     .respond(new AIMessage("all refunded"));
   const inner = createAgent({
@@ -265,27 +264,31 @@ test("subagent-bypass: an agent in a tool, and one that is a node of another gra
     .addEdge("agent", END)
     .compile({ checkpointer: new MemorySaver() });
   const paused = (await graph.invoke(go, thread("t"))) as Result;
-  expect(requestsIn(paused)).toHaveLength(1);
+  expect(requestsIn(paused)).toHaveLength(2);
   const worker = resumeWorker({ guard, graph });
   open.push(worker);
   await worker.idle();
-  await held[0]?.approve();
-  await held[1]?.arrived;
-  await held[1]?.reject("no");
+  await held[1]?.approve();
+  await held[0]?.reject("no");
+  await held[2]?.arrived;
+  await held[2]?.approve();
   const ended = async () => {
     const { next, values } = await graph.getState(thread("t"));
     return next.length === 0 ? (values as Result) : null;
   };
   await until(async () => (await ended()) !== null);
   expect((await ended())?.messages.map(({ text }) => text)).toEqual(["go", "go", "all refunded", "done"]);
-  expect(ran).toEqual([["refund", { order: "A", amount: 2 }]]);
-  // Two at once would be started again with each other, so the model is told to call one at a time.
-  const read = toolMessages({ messages: said.calls.at(-1)?.messages ?? [] });
-  expect(read).toEqual([
-    ["c1", "error", expect.stringContaining("call one tool")],
-    ["c2", "error", expect.stringContaining("call one tool")],
-    ["c1", "success", "refunded 2"],
+  // What had ended when another call was resumed is neither started again nor lost.
+  expect(ran).toEqual([
+    ["lookup", "A"],
+    ["refund", { order: "A", amount: 2 }],
+    ["refund", { order: "A", amount: 3 }],
+  ]);
+  expect(toolMessages({ messages: said.calls.at(-1)?.messages ?? [] })).toEqual([
     ["c1", "error", "alice@example.com rejected refund: no"],
+    ["c2", "success", "A is worth 900"],
+    ["c3", "success", "refunded 2"],
+    ["c1", "success", "refunded 3"],
   ]);
   approver.done();
 });

@@ -50,6 +50,9 @@ export interface ResumeWorkerOptions extends LoopOptions {
 
 const known = [...resumeWorkerOptions, "mastra", "agents", "workflows", "onResumed"];
 
+/** Mastra stores what a resumed run gave only when the model has come to its end, which is minutes with many tools. */
+const storedWithin = 60_000;
+
 /** @throws ConfigurationError that says what to do. */
 export function resumeWorker(options: ResumeWorkerOptions): ResumeWorker {
   const { mastra: _mastra, agents: _agents, workflows: _workflows, onResumed, ...loop } = options;
@@ -59,6 +62,7 @@ export function resumeWorker(options: ResumeWorkerOptions): ResumeWorker {
     options;
 
   return resumeLoop({
+    storedWithin,
     ...loop,
     async find(wake) {
       const target = await runs.find(wake);

@@ -23,7 +23,17 @@ import { createReactAgent, ToolNode } from "@langchain/langgraph/prebuilt";
 import { afterEach, describe, expect, test } from "vitest";
 import * as z from "zod";
 import { executionOf } from "./gated.ts";
-import { agentGraph, go, interruptsOf, kit as make, results, says, thread, until } from "./graph.fixture.ts";
+import {
+  agentGraph,
+  go,
+  interruptsOf,
+  kit as make,
+  results,
+  type Scripted,
+  says,
+  thread,
+  until,
+} from "./graph.fixture.ts";
 import { guardToolNode } from "./tool-node.ts";
 import { resumeWorker } from "./worker.ts";
 
@@ -39,6 +49,7 @@ async function kit(...options: Parameters<typeof make>) {
 type Kit = Awaited<ReturnType<typeof make>>;
 // Typed for any graph: which nodes there are does not matter to it.
 const again = new Command({ resume: "look again" }) as never;
+const refundCall = (id: string): Scripted => ["refund", { order: "A", amount: 1 }, id];
 const callsOf = (result: unknown) =>
   interruptsOf(result).map(({ value }) => value?.guard.requests.map(({ callId }) => callId));
 
@@ -406,6 +417,19 @@ describe("it is a ToolNode", () => {
     const input = { messages: [says([["lookup_broken", {}, "c1"]])] };
     await expect(usual.invoke(input, thread("t"))).rejects.toThrow(RangeError);
     await expect(guarded.invoke(input, thread("t"))).rejects.toThrow(RangeError);
+  });
+
+  test("as documented: a stream of updates shows each call as it ends, in the shape of a node's update", async () => {
+    const { compile, approver } = await kit();
+    const graph = compile([[refundCall("c1"), ["lookup", { order: "A" }, "c2"]], "done"]);
+    approver.expect("refund").ignore();
+    const seen: string[] = [];
+    for await (const update of await graph.stream(go, { ...thread("t"), streamMode: "updates" })) {
+      const [[name, value] = []] = Object.entries(update);
+      if (name !== "__interrupt__") expect(value).toHaveProperty("messages");
+      seen.push(String(name));
+    }
+    expect(seen).toEqual(["agent", "lookup_c2", "__interrupt__"]);
   });
 
   test("input that does not fit reaches no person", async () => {

@@ -3,8 +3,8 @@
  * at work, on any host that has the connection and the checkpointer's database.
  *
  * Guarantees: it finds a run by the thread that travels sealed in the request, and loads that thread only; it
- * answers the one interrupt that names the request, never others of the same thread; what it resumes with grants
- * nothing.
+ * answers the one interrupt that names the request, or else one of Guard's that may hide it, and never those of
+ * anybody else; what it resumes with grants nothing.
  */
 import { ConfigurationError } from "@guard/core";
 import {

@@ -154,6 +154,30 @@ describe("runtime-override", () => {
     k.approver.done();
   });
 
+  test("hooks of a call run, and do not take away the gate of what Mastra adds either; null takes nothing away", async () => {
+    const k = await kit();
+    const wipe = createTool({
+      id: "wipe",
+      description: "Wipes",
+      inputSchema: z.object({}),
+      execute: async () => k.ran.push("wipe"),
+    });
+    const seen: string[] = [];
+    for (const hooks of [
+      { beforeToolCall: () => void seen.push("before") },
+      { afterToolCall: () => void seen.push("after") },
+      { beforeToolCall: null, afterToolCall: null },
+    ]) {
+      const script = [[{ id: "c1", tool: "wipe", input: {} }], "done"];
+      const { agent } = agentOf(k, "guardAgent", { mode: "wait", script });
+      k.approver.expect("wipe").reject("no");
+      await agent.generate("go", { toolsets: { more: { wipe } }, hooks: hooks as never });
+    }
+    expect(k.ran).toEqual([]);
+    expect(seen).toEqual(["before"]);
+    k.approver.done();
+  });
+
   test("what Mastra adds beside the agent's own tools meets the gate in the hooks", async () => {
     const k = await kit();
     const wipe = createTool({

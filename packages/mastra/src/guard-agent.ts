@@ -2,8 +2,8 @@
  * `guardAgent`: a Mastra agent whose every tool call goes through the guard.
  *
  * Two gates, one for each call. The agent's own tools are wrapped, so that nothing given with a call can switch
- * their gate off (runtime-override): hooks of a call replace an agent's hooks. What Mastra adds beside them (tools of
- * memory, workspace, skills and browser, workflows, toolsets of a call) can only be met in the hooks, and is.
+ * their gate off. What Mastra adds beside them (tools of memory, workspace, skills and browser, workflows, toolsets
+ * of a call) can only be met in the hooks, and is; hooks of a call do not replace these (runtime-override).
  *
  * Guarantees: the user's own hooks run before the gate, so that what they change is what is asked; an agent that
  * hands work to one that is not guarded is refused (subagent-bypass).
@@ -92,12 +92,36 @@ export function guardAgent<
     },
     (tool) => wrapped.has(tool) || delegating.has(tool),
   );
-  return new Agent({
+  const agent = new Agent({
     ...config,
     ...(tools === undefined ? {} : { tools: onEach(tools, wrapAll) }),
     ...(agents === undefined ? {} : { agents: onEach(agents, checkAgents) }),
     hooks: compose(hooks, own),
   } as AgentConfig<Id, T, Output, Context>);
+  holdHooks(agent, (call) => compose(merged(hooks, call), own));
+  return agent;
+}
+
+/**
+ * Mastra lets the hooks of a call replace an agent's, and a call's options may come from a client: `{"hooks":
+ * {"beforeToolCall": null}}` is JSON. There is no public way to keep ours, so the private one is taken.
+ */
+function holdHooks(agent: object, resolve: (call: ToolHooks | undefined) => ToolHooks): void {
+  const name = "resolveToolHooks";
+  if (typeof Reflect.get(agent, name) !== "function") {
+    throw new ConfigurationError(
+      "guardAgent: this version of Mastra chooses its hooks in a way that is not known here, so a call could switch the " +
+        "guard off. Use one that @guard/mastra names in its peerDependencies, or a newer @guard/mastra.",
+    );
+  }
+  Object.defineProperty(agent, name, { value: resolve });
+}
+
+/** Of the user's hooks those of a call replace those of the agent, as in Mastra. */
+function merged(agent: ToolHooks | undefined, call: ToolHooks | undefined): ToolHooks {
+  const beforeToolCall = call?.beforeToolCall ?? agent?.beforeToolCall;
+  const afterToolCall = call?.afterToolCall ?? agent?.afterToolCall;
+  return { ...(beforeToolCall ? { beforeToolCall } : {}), ...(afterToolCall ? { afterToolCall } : {}) };
 }
 
 function onEach<V>(given: Dynamic<V>, check: (value: V) => V): Dynamic<V> {

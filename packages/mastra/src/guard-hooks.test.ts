@@ -12,11 +12,13 @@ test("runtime-override: hooks of a call replace these, as the README says in bol
   const k = await kit();
   const open = agentOf(k, "guardHooks", { mode: "wait", script: [[refund("c1", 1)], "done"] });
   await open.agent.generate("go", { hooks: { beforeToolCall: () => {} } });
-  expect(k.ran).toHaveLength(1);
+  const client = agentOf(k, "guardHooks", { mode: "wait", script: [[refund("c1", 1)], "done"] });
+  await client.agent.generate("go", { hooks: JSON.parse('{"beforeToolCall":null}') });
+  expect(k.ran.splice(0)).toHaveLength(2);
   const half = agentOf(k, "guardHooks", { mode: "wait", script: [[refund("c1", 2)], "done"] });
   await half.agent.generate("go", { hooks: { afterToolCall: () => {} } });
   expect(heard(half.model)).toContain("afterToolCall that was given with the call replaces the guard's");
-  expect(k.ran).toHaveLength(1);
+  expect(k.ran).toEqual([]);
   k.approver.done();
 });
 

@@ -196,6 +196,52 @@ test("forged-history: a run that somebody woke in vain is found again when it is
   approver.done();
 });
 
+test("sibling-loss: where each of two processes ended one call of a turn, and neither saw the other's, a worker goes on", async () => {
+  const { guard, approver } = await shop();
+  const saver = new MemorySaver();
+  const held = [1, 2].map((amount) => approver.expect("refund", { order: "A", amount }).hold());
+  const gates = [1, 2].map(() => ({
+    entered: Promise.withResolvers<void>(),
+    leave: Promise.withResolvers<void>(),
+  }));
+  const slow = tool(
+    async ({ amount }) => {
+      gates[amount - 1]?.entered.resolve();
+      await gates[amount - 1]?.leave.promise;
+      return `refunded ${amount}`;
+    },
+    { name: "refund", description: "Refunds", schema: z.object({ order: z.string(), amount: z.number() }) },
+  );
+  const model = fakeModel()
+    .respondWithTools([refund("c1", 1), refund("c2", 2)])
+    .respond(new AIMessage("done"));
+  const agent = createAgent({
+    model,
+    tools: [slow],
+    checkpointer: saver,
+    middleware: [guardMiddleware({ guard })],
+  });
+  const paused = await invoke(agent, go);
+  const processes: Promise<unknown>[] = [];
+  for (const [at, each] of held.entries()) {
+    await each.arrived;
+    await each.approve();
+    processes.push(invoke(agent, resume(paused, "look")));
+    await gates[at]?.entered.promise;
+  }
+  for (const { leave } of gates) leave.resolve();
+  await Promise.all(processes);
+  expect(model.callCount).toBe(1);
+  await using worker = resumeWorker({ guard, graph: agent as never, storedWithin: 50 });
+  await worker.idle();
+  const { values, next } = (await agent.getState(thread() as never)) as { values: Result; next: string[] };
+  expect([values.messages.at(-1)?.text, next]).toEqual(["done", []]);
+  expect(toolMessages(values)).toEqual([
+    ["c1", "success", "refunded 1"],
+    ["c2", "success", "refunded 2"],
+  ]);
+});
+
 test("fail-open-outage: an approval outlives an outage of the relay while its run is resumed, however often it fails", {
   timeout: 60_000,
 }, async () => {

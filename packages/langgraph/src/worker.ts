@@ -47,7 +47,9 @@ const longestStep = 9 * 60_000;
 export function resumeWorker(options: ResumeGraphOptions): ResumeWorker {
   checkOptions(options);
   const { graph, config = {}, ...rest } = options;
+  const { storedWithin = 10_000 } = rest;
   const failed = new Set<string>();
+  const over = new Map<string, number>();
 
   async function find(wake: WakeUp): Promise<(() => Promise<void>) | null> {
     const { request, session, createdAt } = wake;
@@ -62,6 +64,14 @@ export function resumeWorker(options: ResumeGraphOptions): ResumeWorker {
     };
     // What has ended in this step keeps its interrupt in the storage.
     const left = tasks.filter((task) => !ended.has(task.id));
+    if (tasks.length > 0 && left.length === 0) {
+      // Two processes may each have ended a part of the step, seen the other's wait, and gone. Whoever ended it alone
+      // is given the time to go on; for what was completed the loop gives it.
+      const since = over.get(request) ?? Date.now();
+      over.set(request, since);
+      return wake.state === "completed" || Date.now() - since >= storedWithin ? () => run(null) : null;
+    }
+    over.delete(request);
     const stopped = left.filter(({ interrupts, error }) => interrupts.length > 0 || error !== undefined);
     // Another task of the same step is at work: resumed now, it would be started a second time.
     if (left.length > stopped.length && Date.now() - createdAt < longestStep) return null;

@@ -60,7 +60,7 @@ export async function scene(subject: Subject, options: SceneOptions): Promise<Sc
 export async function work(s: Scene, process = s.process()): Promise<void> {
   const errors: unknown[] = [];
   const onError = (error: unknown) => void errors.push(error);
-  const worker = process.worker({ guard: process.guard, storedWithin: 1000, onError });
+  const worker = process.worker({ guard: process.guard, storedWithin: 300, onError });
   await worker.idle();
   await worker.close();
   if (errors.length > 0) throw errors[0];

@@ -111,6 +111,8 @@ export interface Subject {
   readonly name: string;
   readonly mode: "wait" | "suspend";
   readonly traits: Traits;
+  /** The same plugin and mode as another subject, called in another way of the framework's. */
+  readonly variant: boolean;
   readonly misuse: readonly Misuse[];
   open(setup: Setup): Conversation;
 }

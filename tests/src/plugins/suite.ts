@@ -25,10 +25,20 @@ const properties = [
   waiting,
   nested,
   misuse,
+] as const;
+
+/** What the way of calling could change; the rest is the plugin's own. */
+const ofVariants: readonly (typeof properties)[number][] = [
+  forged,
+  siblings,
+  once,
+  transparent,
+  waiting,
+  nested,
 ];
 
 export function suite(subjects: readonly Subject[]): void {
   describe.for(subjects)("$name ($mode)", (subject) => {
-    for (const property of properties) property(subject);
+    for (const property of subject.variant ? ofVariants : properties) property(subject);
   });
 }

@@ -45,11 +45,8 @@ export function declined(subject: Subject): void {
       await expectWhole(s);
       expect(s.asked.toSorted()).toEqual([...requests.values()].toSorted());
       if (suspend) {
-        for (const value of [true, { approved: true }])
-          await s
-            .process()
-            .resume(value)
-            .catch(() => {});
+        const later = s.process();
+        for (const value of [true, { approved: true }]) await later.resume(value).catch(() => {});
         await work(s);
       }
       expect(s.tools.ran).toEqual([]);

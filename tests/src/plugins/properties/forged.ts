@@ -23,14 +23,13 @@ export function forged(subject: Subject): void {
     async () => {
       const s = await scene(subject, { script: turnOf(call) });
       const held = s.approver.expect("pay", call.args).hold();
-      await s.process().start();
+      const own = s.process();
+      await own.start();
+      const other = s.process();
       const { request } = await held.arrived;
       const known = [wakeValue({ request, state: "approved" }), wakeValue({ request, state: "completed" })];
-      for (const value of [...claims, ...known]) {
-        await s
-          .process()
-          .resume(value)
-          .catch(() => {});
+      for (const [at, value] of [...claims, ...known].entries()) {
+        await (at % 2 === 0 ? own : other).resume(value).catch(() => {});
         expect(s.tools.ran, JSON.stringify(value)).toEqual([]);
       }
       expect((await s.guard.read(request)).state).toBe("pending");

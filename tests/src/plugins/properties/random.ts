@@ -77,7 +77,7 @@ export function random(subject: Subject): void {
         await expectWhole(s);
         s.approver.done();
       }),
-      { numRuns: 4, endOnFailure: true },
+      { numRuns: 3, endOnFailure: true },
     );
   });
 }

@@ -16,7 +16,7 @@ const bodies: Readonly<Record<string, () => unknown>> = {
   "an empty text": () => "",
 };
 
-const runs: readonly Call[] = Object.keys(bodies).map((to) => ({
+const runs = Object.keys(bodies).map((to) => ({
   id: to.replaceAll(" ", "-"),
   tool: "pay",
   args: { to, amount: 1 },
@@ -59,10 +59,11 @@ export function transparent(subject: Subject): void {
   });
 
   test("what an approved call gives, and how it fails, is what it was without the plugin", async () => {
-    const plain = await start(runs, allow);
+    const calls = runs.filter(({ args }) => ["an error", "an object"].includes(args.to));
+    const plain = await start(calls, allow);
     const without = await told(plain, plain.chat.process(null).start());
-    const asked = await start(runs, []);
-    const answers = runs.map(({ args }) => ({
+    const asked = await start(calls, []);
+    const answers = calls.map(({ args }) => ({
       held: asked.approver.expect("pay", args).hold(),
       give: (of: { approve(): Promise<void> }) => of.approve(),
     }));

@@ -34,6 +34,7 @@ const misuse: readonly Misuse[] = [
 export const approvalNodeSubject: Subject = {
   name: "langgraph: approvalNode",
   mode: "suspend",
+  variant: false,
   traits: {
     calls: "many",
     model: false,

@@ -92,6 +92,7 @@ const subject = (
 ): Subject => ({
   name: `langgraph: ${name}`,
   mode,
+  variant: false,
   traits: { ...traits, subAgents: mode, ...more },
   misuse,
   open: (setup) => openAgent(build, setup),

@@ -166,6 +166,7 @@ export const workflowSubjects: readonly Subject[] = [
   {
     name: "mastra: approvalStep",
     mode: "suspend",
+    variant: false,
     traits,
     misuse: stepMisuse,
     open: (setup) => open(steps, setup),
@@ -173,6 +174,7 @@ export const workflowSubjects: readonly Subject[] = [
   {
     name: "mastra: guardTool as a workflow's step",
     mode: "suspend",
+    variant: false,
     traits: { ...traits, calls: "one" },
     misuse: toolMisuse,
     open: (setup) => open(toolStep, setup),

@@ -101,6 +101,7 @@ export const agentSubjects: readonly Subject[] = (["wait", "suspend"] as const).
         ({
           name: `mastra: ${kind} with ${way}`,
           mode,
+          variant: way !== "generate",
           traits: {
             ...traits,
             subAgents: mode,

@@ -47,6 +47,7 @@ const misuse: readonly Misuse[] = [
 export const suspendSubjects: readonly Subject[] = Object.entries(loops).map(([name, loop]) => ({
   name: `vercel-ai: suspendTools with ${name}`,
   mode: "suspend",
+  variant: name !== "generateText",
   traits: {
     calls: "many",
     model: true,

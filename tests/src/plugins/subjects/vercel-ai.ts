@@ -45,6 +45,7 @@ const misuse: readonly Misuse[] = [
 export const waitSubjects: readonly Subject[] = Object.entries(loops).map(([name, loop]) => ({
   name: `vercel-ai: guardTools with ${name}`,
   mode: "wait",
+  variant: name !== "generateText",
   traits: {
     calls: "many",
     model: true,

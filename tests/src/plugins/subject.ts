@@ -94,8 +94,8 @@ export interface Traits {
    * not, the model reads that another process runs the call.
    */
   readonly racesKeepResults: boolean;
-  /** What a guarded tool in a sub-agent does to the whole. */
-  readonly subAgents: "wait" | "suspend" | "none";
+  /** What a guarded tool in a sub-agent does to the whole; `none` where there are no agents. */
+  readonly subAgents: "wait" | "suspend" | "refused" | "none";
   /** Whether the framework goes on with arguments by reference, so that somebody could change them. */
   readonly argsByReference: boolean;
 }

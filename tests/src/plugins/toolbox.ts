@@ -21,6 +21,7 @@ export const descriptions: Readonly<Record<ToolName, string>> = {
 /** Paying is asked, looking up is allowed, wiping is denied. */
 export const policy: readonly Rule[] = [
   { tool: "lookup", then: "allow" },
+  { tool: "delegate", then: "allow" },
   { tool: "wipe", then: "deny", reason: "tables are not emptied by agents" },
 ];
 

@@ -9,6 +9,18 @@ export function nested(subject: Subject): void {
   if (subject.traits.subAgents === "none") return;
   const call = pay("c1", 900);
 
+  if (subject.traits.subAgents === "refused") {
+    test("subagent-bypass: a sub-agent's call that would have to suspend is refused, and nobody is asked", async () => {
+      const s = await scene(subject, { script: [[delegate], "the end"], inner: [[call], "not paid"] });
+      await s.process().start();
+      expect(s.tools.ran).toEqual([]);
+      expect(s.asked).toEqual([]);
+      expect(s.chat.prompts.at(-1)?.results).toMatchObject([{ kind: "error" }]);
+      expect((await s.chat.stored()).text).toBe("the end");
+    });
+    return;
+  }
+
   test("subagent-bypass: a sub-agent's call waits for people, and the whole goes on", async () => {
     const s = await scene(subject, { script: [[delegate], "the end"], inner: [[call], "paid"] });
     const held = s.approver.expect("pay", call.args).hold();

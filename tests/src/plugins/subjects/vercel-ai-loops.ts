@@ -96,27 +96,37 @@ export function firstMessages(claims: readonly Call[] = []): ModelMessage[] {
   ];
 }
 
-/** Runs the agent, or the agent whose sub-agent has the tools. */
+/** Runs the agent, or the agent whose sub-agent has the tools; `wrap` puts the guard around the tools of each. */
 export async function runAgent(
   loop: Loop,
-  { script, inner, onArgs }: Setup,
-  guarded: Guarded,
+  { script, inner, onArgs, tools: box }: Setup,
+  wrap: (tools: ToolSet) => Guarded,
   prompts: Transcript[],
   messages: ModelMessage[],
   signal?: AbortSignal,
 ): Promise<readonly ModelMessage[]> {
-  const abort = signal ? { abortSignal: signal } : {};
-  const run = (turns: readonly Turn[], seen: Transcript[], tools: Guarded, of: ModelMessage[], more = {}) =>
-    loop({ ...tools, model: aiSdkModel(turns, seen), messages: of, onArgs, ...more });
-  if (inner === undefined) return run(script, prompts, guarded, messages, abort);
+  const run = (
+    turns: readonly Turn[],
+    seen: Transcript[],
+    tools: ToolSet,
+    of: ModelMessage[],
+    abort?: AbortSignal,
+  ) =>
+    loop({
+      ...wrap(tools),
+      model: aiSdkModel(turns, seen),
+      messages: of,
+      onArgs,
+      ...(abort ? { abortSignal: abort } : {}),
+    });
+  if (inner === undefined) return run(script, prompts, toolsOver(box), messages, signal);
   const delegate = tool({
     description: "Has another agent do it",
     inputSchema: z.object({ task: z.string() }),
     async execute({ task }, { abortSignal }) {
-      const more = abortSignal ? { abortSignal } : {};
-      const said = await run(inner, prompts, guarded, [{ role: "user", content: task }], more);
+      const said = await run(inner, prompts, toolsOver(box), [{ role: "user", content: task }], abortSignal);
       return said.at(-1)?.content;
     },
   });
-  return run(script, [], { tools: { delegate } }, messages, abort);
+  return run(script, [], { delegate }, messages, signal);
 }

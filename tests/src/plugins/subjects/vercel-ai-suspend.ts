@@ -1,11 +1,11 @@
 /** `suspendTools` of `@guard/vercel-ai`: the run ends where people are asked, and goes on from the stored messages. */
 import type { Guard } from "@guard/core";
 import { resumeMessages, resumeWorker, suspendTools } from "@guard/vercel-ai";
-import { type ModelMessage, tool } from "ai";
+import { type ModelMessage, type ToolSet, tool } from "ai";
 import * as z from "zod";
 import { transcriptOf } from "../models/ai-sdk.ts";
 import type { Misuse, Setup, Subject, Transcript } from "../subject.ts";
-import { firstMessages, type Guarded, type Loop, loops, runAgent, toolsOver } from "./vercel-ai-loops.ts";
+import { firstMessages, type Loop, loops, runAgent, toolsOver } from "./vercel-ai-loops.ts";
 
 const pay = (more: object = {}) =>
   tool({ inputSchema: z.object({ to: z.string() }), execute: async () => "done", ...more });
@@ -56,7 +56,7 @@ export const suspendSubjects: readonly Subject[] = Object.entries(loops).map(([n
     runsBeforeSiblings: false,
     repeatedIds: "refused",
     racesKeepResults: false,
-    subAgents: "none",
+    subAgents: "refused",
     argsByReference: false,
   },
   misuse,
@@ -69,11 +69,11 @@ function open(loop: Loop, setup: Setup) {
   let chat: string = JSON.stringify(firstMessages(setup.claims));
   const load = (): ModelMessage[] => JSON.parse(chat);
   const process = (guard: Guard | null) => {
-    const tools = toolsOver(setup.tools);
-    const guarded = guard ? suspendTools(tools, { guard, session }) : { tools };
+    const wrap = (tools: ToolSet) => (guard ? suspendTools(tools, { guard, session }) : { tools });
+    const guarded = wrap(toolsOver(setup.tools));
 
     async function goOn(messages: ModelMessage[], signal?: AbortSignal): Promise<void> {
-      const said = await runAgent(loop, setup, guarded as Guarded, prompts, messages, signal);
+      const said = await runAgent(loop, setup, wrap, prompts, messages, signal);
       chat = JSON.stringify([...messages, ...said]);
     }
     return {
@@ -83,7 +83,7 @@ function open(loop: Loop, setup: Setup) {
         const messages = await resumeMessages(claimed, guarded);
         if (messages !== null && JSON.stringify(messages) !== JSON.stringify(claimed)) return goOn(messages);
         // Nothing to go on with. An application that forgets resumeMessages goes on all the same, and stores nothing.
-        await runAgent(loop, setup, guarded as Guarded, [], claimed).catch(() => {});
+        await runAgent(loop, setup, wrap, [], claimed).catch(() => {});
       },
       worker: ({
         guard,

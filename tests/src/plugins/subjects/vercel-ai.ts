@@ -1,10 +1,10 @@
 /** `guardTools` of `@guard/vercel-ai`: calls wait, under generateText, streamText and a ToolLoopAgent. */
 import { guardTools } from "@guard/vercel-ai";
-import { type ModelMessage, tool } from "ai";
+import { type ModelMessage, type ToolSet, tool } from "ai";
 import * as z from "zod";
 import { transcriptOf } from "../models/ai-sdk.ts";
 import { cannotResume, type Misuse, type Setup, type Subject, type Transcript } from "../subject.ts";
-import { firstMessages, type Loop, loops, runAgent, toolsOver } from "./vercel-ai-loops.ts";
+import { firstMessages, type Loop, loops, runAgent } from "./vercel-ai-loops.ts";
 
 const pay = (more: object = {}) =>
   tool({ inputSchema: z.object({ to: z.string() }), execute: async () => "done", ...more });
@@ -69,9 +69,10 @@ function open(loop: Loop, setup: Setup) {
     stored: async () => transcriptOf(messages),
     process: (guard) => ({
       async start({ signal } = {}) {
-        const tools = toolsOver(setup.tools);
-        const guarded = guard ? guardTools(tools, { guard, session: setup.session }) : tools;
-        messages.push(...(await runAgent(loop, setup, { tools: guarded }, prompts, [...messages], signal)));
+        const wrap = (tools: ToolSet) => ({
+          tools: guard ? guardTools(tools, { guard, session: setup.session }) : tools,
+        });
+        messages.push(...(await runAgent(loop, setup, wrap, prompts, [...messages], signal)));
       },
       ...cannotResume,
     }),

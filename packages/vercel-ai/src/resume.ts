@@ -7,10 +7,10 @@
  * again when the SDK runs the call.
  */
 import { ConfigurationError } from "@guard/core";
+import { refusalOf } from "@guard/core/plugin";
 import type { ModelMessage, ToolSet, UIMessage } from "ai";
 import { answered, type Outcome } from "./answered.ts";
 import { askedOf, type WaitingCall, waitingIn } from "./history.ts";
-import { refusalOf } from "./refusal.ts";
 import { askOf } from "./suspend-tools.ts";
 
 export interface ResumeMessagesOptions {

@@ -8,13 +8,12 @@
  * where another process goes on with the same chat: then this one stops before it has begun (double-execution).
  */
 import { type Check, ConfigurationError, type Guard } from "@guard/core";
-import { checkToolOptions } from "@guard/core/plugin";
+import { checkToolOptions, isElsewhere, refusalOf } from "@guard/core/plugin";
 import type { ModelMessage, ToolApprovalStatus, ToolSet } from "ai";
 import { claim, type Runnable } from "./claim.ts";
 import { type AnyCall, askedOf, isInHistory, sameJson } from "./history.ts";
 import { isInside } from "./inside.ts";
 import { type GuardPending, untilWhen } from "./pending.ts";
-import { isElsewhere, refusalOf } from "./refusal.ts";
 import { type Call, type ExecuteTool, lastOf, type Original, type ToolFacts, wrapTools } from "./wrap.ts";
 import { yielded } from "./yielded.ts";
 

@@ -8,6 +8,7 @@
 import { AlreadyExecutedError, type GuardError, isGuardError } from "../errors.ts";
 import type { Guard } from "../gate/guard.ts";
 import type { ActionInput, Execute, OwnRequest } from "../gate/types.ts";
+import { isElsewhere, refusalOf } from "./refusal.ts";
 
 export type Attempt<R> =
   | { readonly status: "ran"; readonly result: R }
@@ -51,19 +52,14 @@ export async function attempt<R>(
 
 function refused<R>(error: GuardError, wake: unknown): Attempt<R> {
   const { code, request } = error;
-  // Whoever ran it a moment ago is about to write its result down: this run would only spoil that.
-  const elsewhere = code === "in_progress" || (code === "already_executed" && !isLost(wake, request));
-  return elsewhere && request !== undefined
-    ? { status: "pending", requestId: request, expiresAt: null }
-    : { status: "denied", error: code === "already_executed" ? lost(error) : error };
-}
-
-/** A model reads it, which cannot ask with another key. */
-function lost(cause: GuardError): GuardError {
-  const message =
-    "This call was approved and has run already, but its result is not here. " +
-    "Find out what it did before you call it again.";
-  return new AlreadyExecutedError(message, { request: cause.request, cause });
+  if (request !== undefined && isElsewhere(error)) {
+    // Whoever ran it a moment ago is about to write its result down: this run would only spoil that.
+    if (code === "in_progress" || !isLost(wake, request))
+      return { status: "pending", requestId: request, expiresAt: null };
+    const lost = new AlreadyExecutedError(refusalOf(error), { request, cause: error });
+    return { status: "denied", error: lost };
+  }
+  return { status: "denied", error };
 }
 
 /** What a worker resumes a run with. It says which request to look at, and grants nothing. */
@@ -75,8 +71,8 @@ export function wakeValue({ request, state }: Pick<OwnRequest, "request" | "stat
  * Whether this wake-up says that the call ran and its result never arrived. A forged one is harmless: the model
  * is told that the call has run, which is so.
  */
-function isLost(wake: unknown, request: string | undefined): boolean {
-  if (typeof wake !== "object" || wake === null || request === undefined) return false;
+function isLost(wake: unknown, request: string): boolean {
+  if (typeof wake !== "object" || wake === null) return false;
   const value = wake as { guard?: unknown; request?: unknown; state?: unknown };
   return value.guard === "wake-up" && value.request === request && value.state === "completed";
 }

@@ -3,6 +3,7 @@ export { type Attempt, type AttemptOptions, attempt, wakeValue } from "./attempt
 export { bindExecution, executionOf } from "./execution-of.ts";
 export { notJson } from "./not-json.ts";
 export { checkToolOptions, type ToolOptionsSpec } from "./options.ts";
+export { isElsewhere, refusalOf } from "./refusal.ts";
 export {
   type ResumeLoopOptions,
   type ResumeWorker,

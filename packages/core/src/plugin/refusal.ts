@@ -1,5 +1,5 @@
-/** What the model reads where a suspended call did not run, or nobody here knows its result: the plain truth. */
-import { isGuardError } from "@guard/core";
+/** What a model reads of a call that did not run here: the plain truth, for a reader that cannot ask with another key. */
+import { isGuardError } from "../errors.ts";
 
 export function refusalOf(error: unknown): string {
   if (isGuardError(error, "in_progress")) {
@@ -11,7 +11,7 @@ export function refusalOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Whether another process runs the call, or has run it: whoever goes on with its chat is not this one. */
+/** Whether another process runs the call, or has run it: that one stores its result. */
 export function isElsewhere(error: unknown): boolean {
   return isGuardError(error, "in_progress") || isGuardError(error, "already_executed");
 }

@@ -6,40 +6,12 @@ import { tool } from "@langchain/core/tools";
 import { MemorySaver, MessagesAnnotation, START, StateGraph } from "@langchain/langgraph";
 import { createReactAgent } from "@langchain/langgraph/prebuilt";
 import { SqliteSaver } from "@langchain/langgraph-checkpoint-sqlite";
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import * as z from "zod";
-import { agentGraph, go, kit as make, results, thread, until } from "./graph.fixture.ts";
+import { agentGraph, go, results, thread, until } from "./graph.fixture.ts";
 import { guardToolNode } from "./tool-node.ts";
-import { type ResumableGraph, type ResumeGraphOptions, resumeWorker } from "./worker.ts";
-
-const open: { close(): Promise<void> }[] = [];
-afterEach(async () => {
-  for (const each of open.splice(0).reverse()) await each.close();
-});
-
-async function kit() {
-  const made = await make();
-  open.push(made);
-  const errors: unknown[] = [];
-  const work = (graph: ResumableGraph, more: Partial<ResumeGraphOptions> = {}) => {
-    const worker = resumeWorker({
-      guard: made.guard,
-      graph,
-      onError: (error) => errors.push(error),
-      ...more,
-    });
-    open.push(worker);
-    return worker;
-  };
-  return { ...made, work, errors };
-}
-
-type Call = [string, Record<string, unknown>, string];
-const refund = (order: string, amount: number, id: string): Call => ["refund", { order, amount }, id];
-const said = async (graph: ResumableGraph, id: string, text: string) => {
-  const { values } = await graph.getState(thread(id));
-  return (values.messages as BaseMessage[] | undefined)?.at(-1)?.text === text;
-};
+import { type Call, kit, refund, said } from "./worker.fixture.ts";
+import type { ResumableGraph } from "./worker.ts";
 
 describe("subagent-bypass: graphs in graphs", () => {
   const twoCalls = [

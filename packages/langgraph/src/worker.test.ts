@@ -1,4 +1,4 @@
-import { AIMessage, type BaseMessage } from "@langchain/core/messages";
+import { AIMessage } from "@langchain/core/messages";
 import type { RunnableConfig } from "@langchain/core/runnables";
 import { fakeModel } from "@langchain/core/testing";
 import { tool } from "@langchain/core/tools";
@@ -14,41 +14,13 @@ import {
   StateGraph,
 } from "@langchain/langgraph";
 import { createReactAgent } from "@langchain/langgraph/prebuilt";
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import * as z from "zod";
 import { approvalNode } from "./approval-node.ts";
-import { agentGraph, go, kit as make, model, results, thread, until } from "./graph.fixture.ts";
+import { agentGraph, go, model, results, thread, until } from "./graph.fixture.ts";
 import { guardToolNode } from "./tool-node.ts";
-import { type ResumableGraph, type ResumeGraphOptions, resumeWorker } from "./worker.ts";
-
-const open: { close(): Promise<void> }[] = [];
-afterEach(async () => {
-  for (const each of open.splice(0).reverse()) await each.close();
-});
-
-async function kit() {
-  const made = await make();
-  open.push(made);
-  const errors: unknown[] = [];
-  const work = (graph: ResumableGraph, more: Partial<ResumeGraphOptions> = {}) => {
-    const worker = resumeWorker({
-      guard: made.guard,
-      graph,
-      onError: (error) => errors.push(error),
-      ...more,
-    });
-    open.push(worker);
-    return worker;
-  };
-  return { ...made, work, errors };
-}
-
-type Call = [string, Record<string, unknown>, string];
-const refund = (order: string, amount: number, id: string): Call => ["refund", { order, amount }, id];
-const said = async (graph: ResumableGraph, id: string, text: string) => {
-  const { values } = await graph.getState(thread(id));
-  return (values.messages as BaseMessage[] | undefined)?.at(-1)?.text === text;
-};
+import { kit, refund, said } from "./worker.fixture.ts";
+import { type ResumableGraph, resumeWorker } from "./worker.ts";
 
 describe("a resume worker", () => {
   test("wakes the thread that waits, and loads no other", async () => {

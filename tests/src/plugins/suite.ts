@@ -28,14 +28,7 @@ const properties = [
 ] as const;
 
 /** What the way of calling could change; the rest is the plugin's own. */
-const ofVariants: readonly (typeof properties)[number][] = [
-  forged,
-  siblings,
-  once,
-  transparent,
-  waiting,
-  nested,
-];
+const ofVariants: readonly (typeof properties)[number][] = [forged, siblings, transparent, waiting, nested];
 
 export function suite(subjects: readonly Subject[]): void {
   describe.for(subjects)("$name ($mode)", (subject) => {

@@ -95,7 +95,7 @@ export function again(subject: Subject): void {
     },
   );
 
-  test("an allowed call needs nobody, and the run ends by itself", async () => {
+  test.runIf(!model)("an allowed call needs nobody, and the run ends by itself", async () => {
     const allowed = { id: "c1", tool: "lookup", args: { q: "rates" } };
     const s = await scene(subject, { script: turnOf(allowed) });
     await play(s, []);

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { expectWhole, pay, ranOf, resultOf, type Scene, scene, settled, turnOf, work } from "../scene.ts";
 import type { Subject } from "../subject.ts";
 
-const elsewhere = /another (process|attempt) is running|has run already, but its result is not here/i;
+const elsewhere = /another process is running|has run already, but its result is not here/i;
 
 export function once(subject: Subject): void {
   if (subject.mode === "wait") return;

@@ -77,7 +77,7 @@ export function random(subject: Subject): void {
         await expectWhole(s);
         s.approver.done();
       }),
-      { numRuns: 3, endOnFailure: true },
+      { numRuns: 2, endOnFailure: true },
     );
   });
 }

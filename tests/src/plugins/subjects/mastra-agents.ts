@@ -14,7 +14,7 @@ import { descriptions, schemas, type Toolbox, toolNames } from "../toolbox.ts";
 export type Kind = "guardAgent" | "guardHooks";
 export type Way = "generate" | "stream";
 
-export const toolsOver = (box: Toolbox) =>
+const toolsOver = (box: Toolbox) =>
   Object.fromEntries(
     toolNames.map((name) => [
       name,

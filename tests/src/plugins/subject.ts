@@ -66,7 +66,11 @@ export interface WorkerOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** What a plugin can do in a framework, as its README says it; each is tested in both directions. */
+/**
+ * What a plugin can do in a framework, as its README says it. Each is tested in both directions, so that a framework
+ * that begins to be able shows here, but for two: a race may be won either way, and where no reference to the
+ * arguments was found there is nothing to change.
+ */
 export interface Traits {
   /** Calls of one turn: any number, or one (a node or step that is one action). */
   readonly calls: "many" | "one";

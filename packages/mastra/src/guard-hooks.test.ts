@@ -22,37 +22,17 @@ test("runtime-override: hooks of a call replace these, as the README says in bol
   k.approver.done();
 });
 
-test("edited-tool-escape: an edit that does not fit the tool's schema does not reach it, resumed or not", async () => {
-  for (const mode of ["wait", "suspend"] as const) {
-    const k = await kit();
-    const { agent, mastra, model } = agentOf(k, "guardHooks", { mode, script: [[refund("c1", 1)], "done"] });
-    const held = k.approver.expect("refund").hold();
-    workerOf({ guard: k.guard, mastra });
-    const running = agent.generate("go");
-    await held.arrived;
-    await held.edit({ order: "A", amount: "many" });
-    await running;
-    await expect.poll(() => heard(model), slow).toContain("validation failed");
-    expect(k.ran).toEqual([]);
-  }
-});
-
-test("edits: members that an approver took away are not there when the tool runs", async () => {
+test("edited-tool-escape: hooks know no schema to hold an edit against, so there are no edits", async () => {
   const k = await kit();
-  const free = createTool({
-    id: "free",
-    description: "Takes anything",
-    inputSchema: z.looseObject({}),
-    execute: async (input) => k.ran.push(input),
-  });
-  const call = { id: "c1", tool: "free", input: { keep: 1, drop: { deep: true } } };
-  k.approver.expect("free").edit({ keep: 2, add: "x" });
-  const { agent } = agentOf({ ...k, tools: { free } as never }, "guardHooks", {
-    mode: "wait",
-    script: [[call], "done"],
-  });
-  await agent.generate("go");
-  expect(k.ran).toEqual([{ keep: 2, add: "x" }]);
+  const { agent } = agentOf(k, "guardHooks", { mode: "wait", script: [[refund("c1", 1)], "done"] });
+  const held = k.approver.expect("refund").hold();
+  const running = agent.generate("go");
+  expect(await held.arrived).toMatchObject({ terms: { editable: false } });
+  await expect(held.edit({ order: "A", amount: 90 })).rejects.toThrow("may not be edited");
+  expect(k.ran).toEqual([]);
+  await held.approve();
+  await running;
+  expect(k.ran).toHaveLength(1);
 });
 
 test("the wake-up never reaches the tool", async () => {

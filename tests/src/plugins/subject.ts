@@ -78,11 +78,8 @@ export interface Traits {
   readonly model: boolean;
   /** Whether the history shows what an approver edited, instead of what the model wrote. */
   readonly historyShowsEdits: boolean;
-  /**
-   * Who holds an edit against the tool's schema: the gate, before it counts; or the framework, when it is used. Then
-   * one that does not fit is used up without an effect, and a field that the schema drops is dropped.
-   */
-  readonly editsCheckedBy: "gate" | "framework";
+  /** Whether approvers can edit: not where no schema is known that an edit could be held against. */
+  readonly edits: boolean;
   /** Whether an approved call runs while its siblings still wait. */
   readonly runsBeforeSiblings: boolean;
   /**

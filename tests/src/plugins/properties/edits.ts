@@ -1,5 +1,6 @@
 /** What an approver edits is what runs, and what the history shows where the plugin says so. */
 import type { Json } from "@guard/core";
+import type { Held } from "@guard/testing";
 import { expect, test } from "vitest";
 import { expectWhole, pay, play, ranOf, resultOf, scene, turnOf } from "../scene.ts";
 import type { Call, Subject } from "../subject.ts";
@@ -15,6 +16,19 @@ export function edits(subject: Subject): void {
   const call = pay("c1", 900);
   const edited = { to: "bob", amount: 90 };
   const { historyShowsEdits: shows } = subject.traits;
+
+  if (!subject.traits.edits) {
+    test("edited-tool-escape: approvers cannot edit, and may still approve what was asked", async () => {
+      const s = await scene(subject, { script: turnOf(call) });
+      const give = async (held: Held) => {
+        await expect(held.edit(edited)).rejects.toThrow("may not be edited");
+        await held.approve();
+      };
+      await play(s, [{ held: s.approver.expect("pay").hold(), give }]);
+      expect(s.tools.ran).toEqual([ranOf(call)]);
+    });
+    return;
+  }
 
   test(`edited arguments are what runs; the history shows ${shows ? "them" : "what the model wrote"}`, async () => {
     const s = await scene(subject, { script: turnOf(call) });
@@ -35,12 +49,10 @@ export function edits(subject: Subject): void {
         give: (held) => held.edit(each.args),
       })),
     );
-    const byGate = subject.traits.editsCheckedBy === "gate";
-    expect(s.tools.ran).toEqual(byGate ? [] : [ranOf(call, edited)]);
+    expect(s.tools.ran).toEqual([]);
     for (const { id } of tried.map((each) => each.call)) {
       const { kind, text } = await resultOf(s, id);
-      if (byGate) expect([kind, text]).toEqual(["error", expect.stringContaining("not usable")]);
-      else if (id !== "dropped-field") expect(text).toContain("validation failed");
+      expect([kind, text]).toEqual(["error", expect.stringContaining("not usable")]);
     }
     await expectWhole(s);
   });

@@ -17,16 +17,19 @@ import {
 import type { Subject } from "../subject.ts";
 
 const [first, second, third] = [pay("c1", 1), pay("c2", 2), pay("c3", 3)];
-const edited = { to: "bob", amount: 33 };
-const given = [
-  { call: first, give: (held: Held) => held.approve() },
-  { call: second, give: (held: Held) => held.reject("not this one") },
-  { call: third, give: (held: Held) => held.edit(edited) },
-] as const;
 
 export function siblings(subject: Subject): void {
   if (subject.traits.calls === "one") return;
   const suspend = subject.mode === "suspend";
+  const edited = subject.traits.edits ? { to: "bob", amount: 33 } : third.args;
+  const given = [
+    { call: first, give: (held: Held) => held.approve() },
+    { call: second, give: (held: Held) => held.reject("not this one") },
+    {
+      call: third,
+      give: (held: Held) => (subject.traits.edits ? held.edit(edited) : held.approve()),
+    },
+  ] as const;
 
   const orders = [
     { order: [2, 0, 1], each: suspend },

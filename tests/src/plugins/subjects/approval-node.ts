@@ -39,7 +39,7 @@ export const approvalNodeSubject: Subject = {
     calls: "many",
     model: false,
     historyShowsEdits: false,
-    editsCheckedBy: "gate",
+    edits: true,
     runsBeforeSiblings: true,
     repeatedIds: "asked",
     racesKeepResults: true,

@@ -75,7 +75,7 @@ const traits: Traits = {
   calls: "many",
   model: true,
   historyShowsEdits: true,
-  editsCheckedBy: "gate",
+  edits: true,
   runsBeforeSiblings: true,
   repeatedIds: "asked",
   racesKeepResults: true,

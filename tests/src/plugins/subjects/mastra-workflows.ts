@@ -154,7 +154,7 @@ const traits: Traits = {
   calls: "many",
   model: false,
   historyShowsEdits: false,
-  editsCheckedBy: "gate",
+  edits: true,
   runsBeforeSiblings: true,
   repeatedIds: "asked",
   racesKeepResults: false,

@@ -86,7 +86,7 @@ const traits: Traits = {
   calls: "many",
   model: true,
   historyShowsEdits: false,
-  editsCheckedBy: "gate",
+  edits: true,
   runsBeforeSiblings: true,
   repeatedIds: "merged",
   racesKeepResults: false,
@@ -105,7 +105,7 @@ export const agentSubjects: readonly Subject[] = (["wait", "suspend"] as const).
           traits: {
             ...traits,
             subAgents: mode,
-            editsCheckedBy: kind === "guardHooks" ? "framework" : "gate",
+            edits: kind !== "guardHooks",
           },
           misuse: misuse[kind],
           open: (setup) => openAgent({ kind, way, mode }, setup),

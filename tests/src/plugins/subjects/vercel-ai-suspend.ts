@@ -52,7 +52,7 @@ export const suspendSubjects: readonly Subject[] = Object.entries(loops).map(([n
     calls: "many",
     model: true,
     historyShowsEdits: true,
-    editsCheckedBy: "gate",
+    edits: true,
     runsBeforeSiblings: false,
     repeatedIds: "refused",
     racesKeepResults: false,

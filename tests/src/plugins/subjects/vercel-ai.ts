@@ -50,7 +50,7 @@ export const waitSubjects: readonly Subject[] = Object.entries(loops).map(([name
     calls: "many",
     model: true,
     historyShowsEdits: false,
-    editsCheckedBy: "gate",
+    edits: true,
     runsBeforeSiblings: true,
     repeatedIds: "asked",
     racesKeepResults: true,

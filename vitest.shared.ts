@@ -20,8 +20,8 @@ export const shared = {
   testTimeout: 20_000,
 };
 
-export const unit = (name: string): UserProjectConfigExport =>
+export const unit = (name: string, more: { maxWorkers?: number } = {}): UserProjectConfigExport =>
   defineProject({
     ...source,
-    test: { name, ...shared },
+    test: { name, ...shared, ...more },
   });

@@ -1,3 +1,5 @@
+import { availableParallelism } from "node:os";
 import { unit } from "../vitest.shared.ts";
 
-export default unit("tests");
+// The longest of all packages' tests, which end alone: two files at once also where there are two cores.
+export default unit("tests", { maxWorkers: Math.max(2, availableParallelism() - 1) });

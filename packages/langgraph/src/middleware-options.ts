@@ -42,7 +42,6 @@ function refuse(why: string): never {
 export function checkOptions(options: GuardMiddlewareOptions): void {
   const { mode = "suspend", toolErrors = "model", tools } = options;
   checkToolOptions(who, options, { known, ...(tools ? { tools: namesOf(who, tools) } : {}) });
-  if (mode !== "suspend" && mode !== "wait") refuse(`mode is "suspend" or "wait", not ${String(mode)}.`);
   if (toolErrors !== "model" && toolErrors !== "throw") {
     refuse(`toolErrors is "model" or "throw", not ${String(toolErrors)}.`);
   }

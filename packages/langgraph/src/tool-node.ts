@@ -53,9 +53,6 @@ export function guardToolNode(options: GuardToolNodeOptions): ToolNode {
   const { tools, mode = "suspend", name, tags, handleToolErrors, ...gate } = options;
   checkToolOptions(who, options, { known, tools: namesOf(who, tools) });
   const rest = given({ name, tags, handleToolErrors });
-  if (mode !== "suspend" && mode !== "wait") {
-    throw new ConfigurationError(`${who}: mode is "suspend" or "wait", not ${String(mode)}.`);
-  }
   if (mode === "suspend") return new SuspendingToolNode(options, rest);
   return new ToolNode(guardTools(tools, gate) as StructuredToolInterface[], rest);
 }

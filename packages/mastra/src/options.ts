@@ -1,5 +1,5 @@
 /** The options that everything here has in common, and what Mastra says about where a call comes from. */
-import { ConfigurationError, type Guard } from "@guard/core";
+import type { Guard } from "@guard/core";
 import { checkToolOptions, type ToolOptionsSpec } from "@guard/core/plugin";
 import type { RequestContext } from "@mastra/core/request-context";
 
@@ -40,7 +40,4 @@ export function checkOptions(who: string, options: CallOptions, spec: ToolOption
     },
     spec,
   );
-  if (options.mode !== undefined && options.mode !== "suspend" && options.mode !== "wait") {
-    throw new ConfigurationError(`${who}: mode is "suspend" or "wait".`);
-  }
 }

@@ -6,6 +6,7 @@
  */
 import { ConfigurationError, UnavailableError } from "@guard/core";
 import {
+  checkToolOptions,
   type ResumeWorkerOptions as LoopOptions,
   type ResumeWorker,
   resumeLoop,
@@ -119,16 +120,8 @@ export function resumeWorker(options: ResumeWorkerOptions): ResumeWorker {
 }
 
 function sourcesOf(options: ResumeWorkerOptions) {
-  const unknown = Object.keys(options).filter((key) => !known.includes(key));
-  if (unknown.length > 0) {
-    throw new ConfigurationError(
-      `resumeWorker has no option ${unknown.join(", ")}. It knows: ${known.join(", ")}.`,
-    );
-  }
-  const { guard, mastra } = options;
-  if (typeof guard?.wakeUps !== "function") {
-    throw new ConfigurationError("resumeWorker needs { guard }: what createGuard returned.");
-  }
+  checkToolOptions("resumeWorker", options, { known });
+  const { mastra } = options;
   const agents = options.agents ?? Object.values<AnyAgent>(mastra?.listAgents() ?? {});
   const workflows = options.workflows ?? Object.values<AnyWorkflow>(mastra?.listWorkflows() ?? {});
   if (agents.length + workflows.length === 0) {

@@ -11,6 +11,7 @@ export interface ToolOptionsSpec {
 
 interface Common {
   readonly guard?: Partial<Guard>;
+  readonly mode?: unknown;
   readonly session?: unknown;
   readonly requester?: unknown;
   readonly facts?: Readonly<Record<string, unknown>>;
@@ -28,6 +29,9 @@ export function checkToolOptions(who: string, options: object, spec: ToolOptions
   const { guard, facts = {}, ungated = [], ...given } = options as Common;
   if (typeof guard?.check !== "function") {
     throw new ConfigurationError(`${who} needs { guard }: what createGuard returned.`);
+  }
+  if (given.mode !== undefined && given.mode !== "suspend" && given.mode !== "wait") {
+    throw new ConfigurationError(`${who}: mode is "suspend" or "wait", not ${String(given.mode)}.`);
   }
   for (const name of ["session", "requester"] as const) {
     if (given[name] !== undefined && typeof given[name] !== "string") {

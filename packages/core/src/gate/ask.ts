@@ -78,7 +78,7 @@ export async function ask(
       continue;
     }
     const { paper, signed: own, view } = made;
-    const header = await ownHeader(context, keyId, view);
+    const header = await ownHeader(context, view, keyId);
     if (view.header.body === own.body) return { prepared, header, signed: own, paper, joined: false, view };
     const joined = await join(context, prepared, { header, terms, view, decision });
     if (joined) return joined;
@@ -174,15 +174,15 @@ async function post(
   }
 }
 
-/** Reads the header of a view and checks that this agent made it for this key. @throws VerificationError */
-async function ownHeader(context: Context, keyId: string, view: RequestView): Promise<Header> {
+/** Reads the header of a view and checks that this agent made it, for this key where one is given. @throws VerificationError */
+export async function ownHeader(context: Context, view: RequestView, keyId?: string): Promise<Header> {
   const { app, agent, keys } = context;
   const header = readHeader(view.header);
   const own =
     header.app === app &&
     header.agent === agent &&
-    header.keyId === keyId &&
-    header.request === keys.requestId(keyId, header.round) &&
+    (keyId === undefined || header.keyId === keyId) &&
+    header.request === keys.requestId(header.keyId, header.round) &&
     header.request === view.request &&
     (await verifySigned(keys.signer.key, view.header));
   if (!own) {
@@ -225,7 +225,7 @@ async function descends(context: Context, header: Header, paper: Paper, digest: 
     const { value: view } = await context.client.call("GET", `/v1/requests/${request}`, {
       schema: requestViewSchema,
     });
-    const earlier = await ownHeader(context, header.keyId, view);
+    const earlier = await ownHeader(context, view, header.keyId);
     const roster = context.follower.current();
     const statements = await verifyAnswers(
       earlier,

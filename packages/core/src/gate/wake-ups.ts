@@ -5,12 +5,11 @@
  * nothing is kept outside the relay for it, so a worker on another host hears the same; one stream carries it,
  * and while nothing happens it costs nothing. A wake-up decides nothing: the gate reads the outcome again.
  */
-import { type Header, readHeader } from "../approval/request.ts";
 import { reopenRequest } from "../approval/sealing.ts";
-import { verifySigned } from "../crypto/signed.ts";
 import { VerificationError } from "../errors.ts";
 import { type RequestList, type RequestState, requestListSchema, requestViewSchema } from "../relay/api.ts";
 import { isPassing, newBackoff, retryAfterIn } from "../relay/backoff.ts";
+import { ownHeader } from "./ask.ts";
 import type { Context } from "./context.ts";
 import { Recent } from "./recent.ts";
 import type { OwnRequest } from "./types.ts";
@@ -25,9 +24,9 @@ export async function readOwn(c: Context, request: string): Promise<OwnRequest> 
   const { value: view } = await c.client.call("GET", `/v1/requests/${request}`, {
     schema: requestViewSchema,
   });
-  const header: Header = readHeader(view.header);
-  if (header.request !== request || !(await verifySigned(c.keys.signer.key, view.header))) {
-    throw new VerificationError("The relay answered with a request that this agent did not make.", {
+  const header = await ownHeader(c, view);
+  if (header.request !== request) {
+    throw new VerificationError("The relay answered with another request than the one that was read.", {
       request,
     });
   }

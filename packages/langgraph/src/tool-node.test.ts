@@ -249,7 +249,8 @@ describe("a turn", () => {
     await held[0]?.approve();
     await held[3]?.approve();
     await graph.invoke(again, thread("t"));
-    expect(ran).toEqual([
+    // Both run in this step, at the same time: either may be the first.
+    expect(ran.toSorted()).toEqual([
       ["refund", "A", 1],
       ["refund", "D", 4],
     ]);

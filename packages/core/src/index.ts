@@ -2,7 +2,7 @@
  * `@guard/core`: what an agent's process needs to stop before an action, ask people, run what was approved
  * once, and prove it. It knows no framework and imports no `node:` module.
  */
-export { canonicalJson, type Json, type JsonObject, parseCanonical } from "./action/canonical.ts";
+export { canonicalJson, type Json, type JsonObject, parseCanonical, pathOf } from "./action/canonical.ts";
 export {
   type Cancel,
   type Consume,
@@ -53,7 +53,7 @@ export {
 export { eligible, type Terms, termsSchema } from "./approval/terms.ts";
 export { type AgentKeys, agentKeys } from "./crypto/agent-keys.ts";
 export { base64url, fromBase64url, randomBytes, utf8 } from "./crypto/encoding.ts";
-export { digestOf } from "./crypto/hash.ts";
+export { digestOf, hexDigestOf } from "./crypto/hash.ts";
 export { type DecryptionKey, decryptionKey } from "./crypto/hpke.ts";
 export { type KemProvider, kemProvider } from "./crypto/kem.ts";
 export {

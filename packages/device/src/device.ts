@@ -19,6 +19,7 @@ import {
   isPassing,
   type Json,
   newBackoff,
+  type RequestList,
   type RequestView,
   type Roster,
   replyDigest,
@@ -62,10 +63,24 @@ export interface Decision {
 export interface Device {
   readonly profile: DeviceProfile;
   roster(): Roster;
-  /** Everything open now, and then every request that changes, until `signal` aborts. */
-  requests(options: { signal: AbortSignal }): AsyncGenerator<RequestView>;
+  /**
+   * Everything open now, and then every request that changes, until `signal` aborts. `onConnection` hears null
+   * when the relay was heard, and otherwise what keeps the device from it, which is waited out.
+   * @throws GuardError where waiting is of no use: the device was revoked, the roster forked.
+   */
+  requests(options: {
+    signal: AbortSignal;
+    onConnection?: (problem: unknown) => void;
+  }): AsyncGenerator<RequestView>;
+  /** Whoever follows {@link requests} connects anew at once: after sleep a stream may be dead without a word. */
+  wake(): void;
   /** Everything that is open now. */
   list(): Promise<readonly RequestView[]>;
+  /**
+   * A page of what does not wait for an answer any more, newest first: what is approved or running and has not
+   * ended, then what has. `before` is the id of the last request of the page before.
+   */
+  history(options?: { before?: string }): Promise<readonly RequestView[]>;
   /** One request by its id. */
   get(request: string): Promise<RequestView>;
   /** @throws VerificationError where something about the request is not as its agent signed it. */
@@ -109,18 +124,36 @@ export async function openDevice(options: OpenDeviceOptions): Promise<Device> {
   /** What was decided, and its signed answer; null where the relay refused that for its time. */
   const given = new Map<string, { readonly choice: string; readonly answer: Promise<Answer> | null }>();
 
+  /** What of {@link requests} is under way. */
+  const rounds = new Set<AbortController>();
+
+  async function listed(query: string): Promise<RequestList["requests"]> {
+    return (await client.call("GET", `/v1/requests?${query}`, { schema: requestListSchema })).value.requests;
+  }
+
   async function get(request: string): Promise<RequestView> {
     const path = `/v1/requests/${encodeURIComponent(request)}`;
     return (await client.call("GET", path, { schema: requestViewSchema })).value;
   }
 
-  async function* requests({ signal }: { signal: AbortSignal }): AsyncGenerator<RequestView> {
+  async function* requests({
+    signal,
+    onConnection,
+  }: Parameters<Device["requests"]>[0]): AsyncGenerator<RequestView> {
     const open = new Map<string, number>();
     const backoff = newBackoff();
+    const lost = (problem: unknown) => {
+      onProblem?.(problem);
+      onConnection?.(problem);
+    };
     while (!signal.aborted) {
       let away = 0;
+      const round = new AbortController();
+      const either = AbortSignal.any([signal, round.signal]);
+      rounds.add(round);
       try {
-        for await (const change of deviceChanges({ client, signal, onProblem })) {
+        for await (const change of deviceChanges({ client, signal: either, onProblem: lost })) {
+          onConnection?.(null);
           for (const id of await changedIds(change, open)) {
             const view = await get(id);
             if (view.state === "pending") open.set(id, view.version);
@@ -131,11 +164,13 @@ export async function openDevice(options: OpenDeviceOptions): Promise<Device> {
       } catch (error) {
         if (signal.aborted) return;
         if (!isWaitedOut(error)) throw error;
-        onProblem?.(error);
+        lost(error);
         away = retryAfterIn(error);
+      } finally {
+        rounds.delete(round);
       }
       // From the beginning: what could not be read is listed again.
-      await backoff.pause(signal, away);
+      if (!round.signal.aborted) await backoff.pause(signal, away);
     }
   }
 
@@ -271,9 +306,23 @@ export async function openDevice(options: OpenDeviceOptions): Promise<Device> {
     requests,
     async list() {
       const views: RequestView[] = [];
-      const { value } = await client.call("GET", "/v1/requests?state=open", { schema: requestListSchema });
-      for (const { request } of value.requests) views.push(await get(request));
+      for (const { request } of await listed("state=open")) views.push(await get(request));
       return views;
+    },
+    async history({ before } = {}) {
+      const closed = await listed(
+        `state=closed${before === undefined ? "" : `&before=${encodeURIComponent(before)}`}`,
+      );
+      const ids =
+        before === undefined
+          ? [...(await listed("state=open")).filter(({ state }) => state !== "pending"), ...closed]
+          : closed;
+      const views: RequestView[] = [];
+      for (const { request } of ids) views.push(await get(request));
+      return views;
+    },
+    wake() {
+      for (const round of rounds) round.abort();
     },
     get,
     async open(view) {

@@ -5,7 +5,10 @@
 export { type Decision, type Device, type OpenDeviceOptions, openDevice } from "./device.ts";
 export { type Enrolling, type EnrolOptions, enrol } from "./enrol.ts";
 export { enrolOwn } from "./enrol-own.ts";
+export { type ConnectionStatus, createInbox, type Inbox, type Item } from "./inbox.ts";
+export { type Suspicious, suspicious, type Uninspectable, uninspectable } from "./inspect.ts";
 export { createDeviceKeys, type DeviceKeys, type DeviceSecrets, deviceKeys } from "./keys.ts";
 export type { GivenAnswer, OpenedRequest } from "./open.ts";
 export { type DeviceProfile, type DeviceStore, memoryDeviceStore, type ProfileId } from "./profile.ts";
 export { type Homograph, homographs, visible, visibleJson, visibleString } from "./visible.ts";
+export { byUrgency, type ChangedLine, changedLines, needsCare, timeLeft } from "./words.ts";

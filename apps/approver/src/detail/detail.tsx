@@ -1,0 +1,178 @@
+/**
+ * One request, in full, and the answer to it.
+ *
+ * Guarantees: everything that somebody else wrote is drawn as text; what is answered is the request that is on
+ * screen, not one that has come since; a request that ends while it is shown stays on screen with its end told.
+ */
+import "./detail.css";
+import type { RequestView } from "@guard/core";
+import { type Decision, type Item, needsCare, suspicious, uninspectable } from "@guard/device";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { type Remarks, RemarksContext } from "./arguments-tree.tsx";
+import { Bar } from "./bar.tsx";
+import { type DecideEvent, type Deciding, nextDeciding, type Step, startDeciding } from "./decide.ts";
+import { explain } from "./explain.ts";
+import { foldedIn } from "./folding.ts";
+import { partsOfRequest, pieceKey } from "./parts.ts";
+import { RejectForm } from "./reject-form.tsx";
+import { AgentSays, Headline, Terms, Why } from "./sections.tsx";
+import { useInView, Watching } from "./use-in-view.ts";
+import { What, type WhatTab } from "./what.tsx";
+
+export interface DetailProps {
+  readonly item: Item;
+  /** The time, in milliseconds; moves on while a request is shown. */
+  readonly now: number;
+  onBack(): void;
+  /** Told once an answer was taken, with the view that the relay gave for it. */
+  onDecided(item: Item, view: RequestView): void;
+}
+
+/** One request before one identity. Another item starts anew: nothing that was seen or typed goes over to it. */
+export function Detail(props: DetailProps) {
+  const { opened, identity } = props.item;
+  return <OneRequest key={`${opened.request} ${identity}`} {...props} />;
+}
+
+function OneRequest({ item, now, onBack, onDecided }: DetailProps) {
+  const { opened, identity } = item;
+  const [tab, setTab] = useState<WhatTab>("tree");
+  const [reason, setReason] = useState("");
+  const [covered, setCovered] = useState(0);
+  const bar = useRef<HTMLDivElement>(null);
+  const remarks = useRemarks(item);
+  const inView = useInView(covered);
+  const [state, dispatch] = useDeciding(send);
+
+  useLayoutEffect(() => {
+    const element = bar.current;
+    if (!element) return;
+    const measure = new ResizeObserver(() => setCovered(element.offsetHeight));
+    measure.observe(element);
+    return () => measure.disconnect();
+  }, []);
+  useEffect(() => document.getElementById("detail-title")?.focus({ preventScroll: true }), []);
+
+  async function send(decision: Decision): Promise<void> {
+    let view: RequestView;
+    try {
+      view = await item.device.decide(opened, decision);
+    } catch (error) {
+      dispatch({ kind: "refused", problem: explain(error) });
+      return;
+    }
+    dispatch({ kind: "taken" });
+    onDecided(item, view);
+  }
+
+  const ended = opened.closed ?? (now >= opened.expiresAt ? "Too late: the request has expired." : null);
+  const keys = useMemo(
+    () => partsOfRequest(opened, new Set(remarks.folded.keys())),
+    [opened, remarks.folded],
+  );
+  const waived = new Set(
+    [...remarks.folded.values()].filter((fold) => fold.waived).map(({ path }) => pieceKey(path, 0)),
+  );
+  const unseen = inView.unseen(keys).filter((key) => !waived.has(key));
+  const decide = (decision: Decision, at: number) =>
+    dispatch({ kind: "decide", decision, at, unseen: unseen.length, ended: ended !== null });
+  const go = (to: Step, at: number) => dispatch({ kind: "go", to, at, ended: ended !== null });
+
+  return (
+    <article class="detail" aria-labelledby="detail-title">
+      <button type="button" class="back" onClick={onBack}>
+        ‹ Back
+      </button>
+      <RemarksContext.Provider value={remarks}>
+        <Watching.Provider value={inView.watcher}>
+          <Headline opened={opened} identity={identity} now={now} />
+          <What args={opened.args} warnings={remarks.count} tab={tab} onTab={setTab} />
+          <AgentSays opened={opened} />
+          <Why opened={opened} />
+          <Terms opened={opened} identity={identity} />
+        </Watching.Provider>
+      </RemarksContext.Provider>
+      {state.step.kind === "rejecting" && <RejectForm reason={reason} onReason={setReason} />}
+      <Bar
+        barRef={bar}
+        state={state}
+        ended={ended}
+        unseen={unseen.length}
+        editable={opened.terms.editable}
+        care={needsCare(opened) || remarks.folded.size > 0}
+        onShowNext={() => {
+          setTab("tree");
+          requestAnimationFrame(() => inView.showNext(unseen));
+        }}
+        onApprove={(at) => decide({ decision: "approve" }, at)}
+        onReject={(at) => decide({ decision: "reject", reason: reason.trim() || null }, at)}
+        onGo={(to, at) => go({ kind: to }, at)}
+        onReview={() => {}}
+        onAgain={(at) => dispatch({ kind: "again", at, ended: ended !== null })}
+      />
+    </article>
+  );
+}
+
+/** The machine of decide.ts, at work: every press is judged by the state that the one before it left. */
+function useDeciding(send: (decision: Decision) => Promise<void>) {
+  const [state, setState] = useState<Deciding>(() => startDeciding(performance.now()));
+  const current = useRef(state);
+  const dispatch = (event: DecideEvent) => {
+    const before = current.current;
+    current.current = nextDeciding(before, event);
+    setState(current.current);
+    const { sending } = current.current;
+    if (sending && sending !== before.sending) void send(sending);
+  };
+  useEffect(() => {
+    // What lay behind another window comes up only now.
+    const appeared = () => {
+      if (document.visibilityState === "visible") dispatch({ kind: "appeared", at: performance.now() });
+    };
+    document.addEventListener("visibilitychange", appeared);
+    return () => document.removeEventListener("visibilitychange", appeared);
+  }, []);
+  return [state, dispatch] as const;
+}
+
+/** What is to be said about the texts of a request, and which of its values are folded. */
+function useRemarks({ opened }: Item): Remarks & { readonly count: number } {
+  const { args, tool, facts, policy } = opened;
+  const [unfolded, setUnfolded] = useState<ReadonlySet<string>>(new Set());
+  const [waived, setWaived] = useState<ReadonlySet<string>>(new Set());
+  const found = useMemo(() => {
+    const texts = { tool, title: facts.title ?? "", summary: facts.summary ?? "" };
+    const suspects = [
+      ...suspicious(args),
+      ...suspicious(texts).map((one) => ({ ...one, path: one.path.replace(/^\$\./, "") })),
+      ...suspicious(facts.metadata ?? {}).map((one) => ({
+        ...one,
+        path: one.path.replace(/^\$/, "metadata"),
+      })),
+    ];
+    return {
+      suspects: Map.groupBy(suspects, ({ path }) => path),
+      folded: foldedIn(args, uninspectable(args)),
+    };
+  }, [args, tool, facts, policy]);
+  const folded = useMemo(
+    () =>
+      new Map(
+        found.folded
+          .filter(({ path }) => !unfolded.has(path))
+          .map((one) => [one.path, { ...one, waived: waived.has(one.path) }]),
+      ),
+    [found, unfolded, waived],
+  );
+  return {
+    folded,
+    suspicious: found.suspects,
+    count: found.suspects.size + found.folded.length,
+    unfold: (path) => setUnfolded((before) => new Set([...before, path])),
+    waive: (path) =>
+      setWaived(
+        (before) => new Set([...before].filter((one) => one !== path).concat(before.has(path) ? [] : path)),
+      ),
+  };
+}

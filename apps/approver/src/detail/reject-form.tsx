@@ -1,0 +1,26 @@
+/** Asks for the reason of a rejection. It goes to the agent, sealed, and a model may read it. */
+import { useEffect, useRef } from "preact/hooks";
+
+export const longestReason = 4000;
+
+export function RejectForm({ reason, onReason }: { reason: string; onReason: (reason: string) => void }) {
+  const field = useRef<HTMLTextAreaElement>(null);
+  useEffect(() => {
+    field.current?.focus();
+  }, []);
+  return (
+    <section class="reject-form" aria-labelledby="detail-reject">
+      <h2 id="detail-reject">Reject</h2>
+      <label>
+        Why? The agent reads this; you may leave it empty.
+        <textarea
+          ref={field}
+          rows={3}
+          maxLength={longestReason}
+          value={reason}
+          onInput={(event) => onReason(event.currentTarget.value)}
+        />
+      </label>
+    </section>
+  );
+}

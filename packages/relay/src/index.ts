@@ -5,4 +5,5 @@
 export type { Limits, Rate } from "./domain/limits.ts";
 export { createRelay, type Relay, type RelayOptions } from "./relay.ts";
 export type { Peer } from "./server/app.ts";
+export type { RelayPage } from "./server/page.ts";
 export { type Listening, type ServeOptions, serveRelay } from "./server/serve.ts";

@@ -19,6 +19,7 @@ import { sweep } from "./domain/lifecycle.ts";
 import { type Limits, limitsOf } from "./domain/limits.ts";
 import { openRosters } from "./domain/rosters.ts";
 import { httpApp, type Peer } from "./server/app.ts";
+import type { RelayPage } from "./server/page.ts";
 import { openStore, type Store } from "./store/store.ts";
 
 export interface RelayOptions {
@@ -37,6 +38,8 @@ export interface RelayOptions {
   readonly logger?: Logger | false;
   /** Origins of the pages that may call this relay from a browser. */
   readonly allowedOrigins?: readonly string[];
+  /** The approvers' page, to be served at `/`: `await readPage()` of `@guard/approver`. It is as trusted as this relay. */
+  readonly page?: RelayPage;
 }
 
 export interface Relay {
@@ -61,6 +64,7 @@ const optionNames = new Set([
   "limits",
   "logger",
   "allowedOrigins",
+  "page",
 ]);
 const sweepInterval = 1000;
 const shortestOperatorToken = 16;
@@ -89,6 +93,7 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
       context,
       operatorToken: options.operatorToken ?? null,
       allowedOrigins: options.allowedOrigins ?? [],
+      page: options.page ?? null,
       logger,
     });
     sweep(context);

@@ -14,6 +14,7 @@ import { openapi } from "../wire/guard/openapi.ts";
 import type { Route } from "../wire/guard/route.ts";
 import { routes } from "../wire/guard/routes.ts";
 import { readJson, readQuery } from "./body.ts";
+import { type RelayPage, servePage } from "./page.ts";
 import { type Rates, rates } from "./rates.ts";
 import { errorReply, jsonReply } from "./reply.ts";
 import { turns } from "./turns.ts";
@@ -22,6 +23,7 @@ export interface AppOptions {
   readonly context: Context;
   readonly operatorToken: string | null;
   readonly allowedOrigins: readonly string[];
+  readonly page: RelayPage | null;
   readonly logger: Logger | null;
 }
 
@@ -70,6 +72,7 @@ export function httpApp(options: AppOptions): HttpApp {
     return jsonReply(200, { status: "ready" });
   });
   app.get("/openapi.json", () => jsonReply(200, document));
+  if (options.page) servePage(app, options.page, (env) => pay(buckets.address, env?.address ?? "local"));
   for (const route of routes) {
     app.on(route.method, route.path, async (c) => {
       const started = performance.now();

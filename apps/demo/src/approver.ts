@@ -3,7 +3,14 @@
  * Scripted, or live: then the screen of `guard inbox` has the terminal, with the agent's lines above it.
  */
 import { canonicalJson, isGuardError } from "@guard/core";
-import { type Device, enrol, memoryDeviceStore, type OpenedRequest, openDevice } from "@guard/device";
+import {
+  createInbox,
+  type Device,
+  enrol,
+  memoryDeviceStore,
+  type OpenedRequest,
+  openDevice,
+} from "@guard/device";
 import { inWords, type Line, names, said } from "./output.ts";
 import { type GivenAnswer, given, parent } from "./processes.ts";
 import { answers, type ScriptedAnswer, type ScriptedCall } from "./story.ts";
@@ -124,7 +131,7 @@ async function decide(request: OpenedRequest, answer: ScriptedAnswer | undefined
 }
 
 async function live(): Promise<void> {
-  const { createInbox, startScreen } = await import("@guard/cli");
+  const { startScreen } = await import("@guard/cli");
   const inbox = createInbox({
     onChange: () => screen.controller.changed(),
     onRemark: (text) => {

@@ -4,7 +4,6 @@
  */
 export { type Dev, startDev } from "./dev.ts";
 export { type Home, type OwnerFile, openHome } from "./home.ts";
-export { createInbox, type Inbox, type Item } from "./inbox.ts";
 export { runGuard } from "./program.ts";
 export { type LiveScreen, startScreen } from "./screen/live.ts";
 export type { Line } from "./words.ts";

@@ -1,39 +1,21 @@
 /** How a request reads in words: the same lines for the live screen, the plain list and the non-TTY prompt. */
 import type { Json } from "@guard/core";
-import { homographs, type OpenedRequest, visible, visibleJson } from "@guard/device";
+import {
+  changedLines,
+  needsCare,
+  type OpenedRequest,
+  suspicious,
+  timeLeft,
+  uninspectable,
+  visible,
+  visibleJson,
+} from "@guard/device";
 
 /** A line and how it is meant. Screens colour by it; plain output shows the text alone. */
 export interface Line {
   readonly text: string;
   readonly tone?: "title" | "agent" | "system" | "warning" | "danger" | "dim" | "good";
 }
-
-const ranks = { critical: 0, high: 1, medium: 2, low: 3 } as const;
-
-/** Most dangerous first, then what ends first. */
-export function byUrgency(a: OpenedRequest, b: OpenedRequest): number {
-  const rank = (request: OpenedRequest) => ranks[request.facts.risk ?? "medium"];
-  return rank(a) - rank(b) || a.expiresAt - b.expiresAt;
-}
-
-/** `4 min 05 s`; `over` once it is past. */
-export function timeLeft(until: number, now: number): string {
-  const seconds = Math.floor((until - now) / 1000);
-  if (seconds < 0) return "over";
-  const [days, hours, minutes] = [
-    Math.floor(seconds / 86_400),
-    Math.floor(seconds / 3600),
-    Math.floor(seconds / 60),
-  ];
-  if (days > 1) return `${days} days`;
-  if (hours > 1) return `${hours} h ${minutes % 60} min`;
-  if (minutes > 0) return `${minutes} min ${String(seconds % 60).padStart(2, "0")} s`;
-  return `${seconds} s`;
-}
-
-/** How much has to be typed to approve: a key for the ordinary, the word for what is dangerous. */
-export const needsWord = (request: OpenedRequest): boolean =>
-  request.facts.risk === "high" || request.facts.risk === "critical";
 
 /** One line for a list. */
 export function summaryLine(request: OpenedRequest, identity: string, now: number): string {
@@ -49,15 +31,10 @@ export function detailLines(request: OpenedRequest, identity: string, now: numbe
   const lines: Line[] = [];
   const add = (text: string, tone?: Line["tone"]) => lines.push(tone ? { text, tone } : { text });
   add(`${visible(agent)} wants to run ${visible(tool)}`, "title");
-  if (facts.risk) add(`risk: ${facts.risk}`, needsWord(request) ? "danger" : "system");
+  if (facts.risk) add(`risk: ${facts.risk}`, needsCare(request) ? "danger" : "system");
   add(`arguments, in full (signed by agent ${visible(agent)}):`, "system");
   for (const line of visibleJson(request.args)) add(`  ${line}`);
-  for (const { word, looksLike, scripts } of homographs(stringsOf(request.args).join(" "))) {
-    add(
-      `  look-alike: ${visible(word)} (${scripts.join(" and ")} letters) looks like ${visible(looksLike)}`,
-      "warning",
-    );
-  }
+  for (const line of warnings(request.args)) add(`  ${line}`, "warning");
   for (const name of ["title", "summary"] as const) {
     const text = facts[name];
     if (text === undefined) continue;
@@ -104,12 +81,15 @@ export function detailLines(request: OpenedRequest, identity: string, now: numbe
   return lines;
 }
 
-/** Every string in a value, keys too. */
-function stringsOf(value: Json): readonly string[] {
-  if (typeof value === "string") return [value];
-  if (value === null || typeof value !== "object") return [];
-  if (Array.isArray(value)) return value.flatMap(stringsOf);
-  return Object.entries(value).flatMap(([key, member]) => [key, ...stringsOf(member as Json)]);
+/** What a person should know about arguments that they cannot see in them. */
+function warnings(args: Json): readonly string[] {
+  return [
+    ...suspicious(args).map(({ path, text }) => `look twice: ${path}: ${text}`),
+    ...uninspectable(args).map(
+      ({ path, why, bytes, sha256 }) =>
+        `nobody can read this: ${path} is ${why}: ${bytes} bytes, SHA-256 ${sha256}`,
+    ),
+  ];
 }
 
 /** Cuts lines into pieces that fit `columns`; characters that may be drawn wide count twice. */
@@ -131,41 +111,10 @@ export function wrapLines(lines: readonly Line[], columns: number): readonly Lin
   });
 }
 
-/** Past this many pairs of lines, what changed is shown as a whole: a paper must not exhaust its reader's machine. */
-const mostPairs = 1_000_000;
-
 /** Lines that differ between two values, as `- old` and `+ new`. */
 export function diffLines(before: Json, after: Json): readonly Line[] {
-  const [a, b] = [visibleJson(before), visibleJson(after)];
-  if (a.length * b.length > mostPairs) {
-    return [
-      ...a.map((text): Line => ({ text: `- ${text}`, tone: "danger" })),
-      ...b.map((text): Line => ({ text: `+ ${text}`, tone: "good" })),
-    ];
-  }
-  // Longest common subsequence: arguments are short, and clarity is worth n·m.
-  const common: number[][] = Array.from({ length: a.length + 1 }, () =>
-    new Array<number>(b.length + 1).fill(0),
-  );
-  const at = (i: number, j: number) => common[i]?.[j] ?? 0;
-  for (let i = a.length - 1; i >= 0; i--) {
-    for (let j = b.length - 1; j >= 0; j--) {
-      (common[i] as number[])[j] =
-        a[i] === b[j] ? at(i + 1, j + 1) + 1 : Math.max(at(i + 1, j), at(i, j + 1));
-    }
-  }
-  const lines: Line[] = [];
-  let [i, j] = [0, 0];
-  while (i < a.length || j < b.length) {
-    if (i < a.length && j < b.length && a[i] === b[j]) {
-      lines.push({ text: `  ${a[i]}` });
-      i++;
-      j++;
-    } else if (j >= b.length || (i < a.length && at(i + 1, j) >= at(i, j + 1))) {
-      lines.push({ text: `- ${a[i++]}`, tone: "danger" });
-    } else {
-      lines.push({ text: `+ ${b[j++]}`, tone: "good" });
-    }
-  }
-  return lines;
+  return changedLines(before, after).map(({ kind, text }): Line => {
+    if (kind === "same") return { text: `  ${text}` };
+    return kind === "old" ? { text: `- ${text}`, tone: "danger" } : { text: `+ ${text}`, tone: "good" };
+  });
 }

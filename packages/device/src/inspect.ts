@@ -4,7 +4,7 @@
  * is shown stays what was signed, in full.
  */
 import { canonicalJson, hexDigestOf, type Json, pathOf } from "@guard/core";
-import { homographs, visible, visibleString } from "./visible.ts";
+import { homographs, visible } from "./visible.ts";
 
 /** A value that cannot be read by a person. All of it is safe to show. */
 export interface Uninspectable {
@@ -106,7 +106,7 @@ export function suspicious(value: Json): readonly Suspicious[] {
       found.push({
         path,
         kind: "homograph",
-        text: `${visibleString(word)} (${letters}) looks like ${visibleString(looksLike)}`,
+        text: `${visible(word)} (${letters}) looks like ${visible(looksLike)}`,
       });
     }
     return true;

@@ -1,10 +1,10 @@
 /** `guard inbox`: what waits for an answer on this terminal's devices, live or command by command. */
 import { ConfigurationError, isGuardError, type Json } from "@guard/core";
-import { type Decision, visible } from "@guard/device";
+import { byUrgency, createInbox, type Decision, type Item, needsCare, visible } from "@guard/device";
 import type { Command } from "commander";
-import { createInbox, findItem, type Item, openDevices } from "../inbox.ts";
+import { findItem, openDevices } from "../devices.ts";
 import { ask, confirm, interactive, print } from "../terminal.ts";
-import { byUrgency, detailLines, diffLines, needsWord, summaryLine } from "../words.ts";
+import { detailLines, diffLines, summaryLine } from "../words.ts";
 import { collect, homeOf } from "./context.ts";
 
 interface Common {
@@ -117,7 +117,7 @@ async function confirmApproval(item: Item, args: Json | undefined): Promise<void
   printItem(item);
   if (args !== undefined) for (const { text } of diffLines(opened.args, args)) print(text);
   const otherwise = "Without a terminal, say --yes after you have read the request.";
-  if (needsWord(opened)) {
+  if (needsCare(opened)) {
     const typed = await ask(`Type approve to approve as ${visible(identity)}: `, otherwise);
     if (typed.trim() === "approve") return;
   } else if (await confirm(`Approve as ${visible(identity)}?`, otherwise)) return;

@@ -1,7 +1,7 @@
 /** The newest roster that can be had here: the owner's (no root key is needed to read it), else a device's. */
 import { ConfigurationError, createRelayClient, followRoster, type Roster } from "@guard/core";
+import { openDevices } from "../devices.ts";
 import type { Home } from "../home.ts";
-import { openDevices } from "../inbox.ts";
 
 export async function rosterHere(home: Home): Promise<Roster> {
   if (await home.hasOwner()) {

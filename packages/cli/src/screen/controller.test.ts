@@ -2,9 +2,8 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Json, UnavailableError } from "@guard/core";
-import type { Decision, OpenedRequest } from "@guard/device";
+import type { Decision, Item, OpenedRequest } from "@guard/device";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import type { Item } from "../inbox.ts";
 import { createController, type Key } from "./controller.ts";
 import { editArguments } from "./editor.ts";
 
@@ -45,7 +44,7 @@ function item(name: string, over: Partial<OpenedRequest> = {}, failure?: Error) 
 }
 
 /** A screen over `items`, with a clock that the test moves and keys as a person presses them. */
-function screen(items: Item[], { autoOpen = false } = {}) {
+function screen(items: Item[], { autoOpen = false, taking = Promise.resolve() } = {}) {
   const said: string[] = [];
   const edits: Item[] = [];
   let time = 0;
@@ -53,11 +52,11 @@ function screen(items: Item[], { autoOpen = false } = {}) {
   const controller = createController({
     inbox: {
       items: () => items.filter(({ opened }) => opened.expiresAt > time),
-      add: () => {},
       accept: async () => {
+        await taking;
         items.splice(0, items.length);
       },
-      close: () => {},
+      ended: ({ opened }) => (opened.expiresAt > time ? null : "It is expired."),
     },
     onChange: () => {},
     onLine: ({ text }) => said.push(text),
@@ -136,6 +135,22 @@ describe("approving", () => {
     await settled();
     expect(decisions).toHaveLength(1);
     expect(view.edits).toHaveLength(0);
+  });
+
+  test("a request that was answered here is not reported as lost while the inbox takes the answer", async () => {
+    const { item: one } = item("refund");
+    const taking = Promise.withResolvers<void>();
+    const view = screen([one], { autoOpen: true, taking: taking.promise });
+    view.text();
+    view.wait(1000);
+    view.press("a");
+    await settled();
+    // Time passes on a busy machine: the screen is redrawn, and the inbox still lists the request.
+    view.wait(1000);
+    taking.resolve();
+    await settled();
+    expect(view.said).toEqual(["alice approved: refund refundAA"]);
+    expect(view.text()).toBe("Nothing waits for an answer.");
   });
 
   test.each(["high", "critical"] as const)("%s risk takes the typed word", async (risk) => {
@@ -224,7 +239,7 @@ describe("a request that ends while it is open", () => {
     const view = screen(items, { autoOpen: true });
     view.text();
     view.wait(6000);
-    expect(view.said).toEqual(["That request cannot be answered any more: first firstAAA"]);
+    expect(view.said).toEqual(["That request cannot be answered any more: first firstAAA. It is expired."]);
     expect(view.text()).toContain("wants to run next");
     view.press("a");
     items.splice(0, 2);

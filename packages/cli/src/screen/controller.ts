@@ -6,9 +6,10 @@
  * is on screen, not the one that is first by then (stale-decision).
  */
 import { isGuardError, type Json } from "@guard/core";
-import { visible } from "@guard/device";
-import type { Inbox, Item } from "../inbox.ts";
-import { detailLines, diffLines, type Line, needsWord, summaryLine, timeLeft, wrapLines } from "../words.ts";
+import { type Inbox, type Item, needsCare, timeLeft, visible } from "@guard/device";
+import { detailLines, diffLines, type Line, wrapLines } from "../words.ts";
+import { listLines } from "./list.ts";
+import { createPager } from "./pager.ts";
 
 /** One key press, as ink reports it. */
 export interface Key {
@@ -38,9 +39,10 @@ export interface Controller {
 const settleTime = 600;
 
 const itemId = (item: Item) => `${item.opened.request} ${item.identity}`;
+const nameOf = ({ opened }: Item) => `${visible(opened.tool)} ${opened.request.slice(0, 8)}`;
 
 export function createController(options: {
-  inbox: Inbox;
+  inbox: Pick<Inbox, "items" | "accept" | "ended">;
   /** Redraws. */
   onChange: () => void;
   /** A line for the part above that scrolls away. */
@@ -55,19 +57,16 @@ export function createController(options: {
   let mode: Mode = { kind: "list" };
   let shown: Item | null = null;
   let cursor = 0;
-  let top = 0;
-  let seen = false;
+  const pager = createPager();
   let typed = "";
   let busy = false;
   let note = "";
-  let page = 10;
   let shownAt = 0;
 
   function show(item: Item): void {
     shown = item;
     mode = { kind: "detail" };
-    top = 0;
-    seen = false;
+    pager.restart();
     shownAt = now();
     typed = "";
     note = "";
@@ -88,8 +87,9 @@ export function createController(options: {
       const current = items.find((item) => itemId(item) === id);
       if (current) shown = current;
       else {
+        const why = inbox.ended(shown);
         onLine({
-          text: `That request cannot be answered any more: ${visible(shown.opened.tool)} ${shown.opened.request.slice(0, 8)}`,
+          text: `That request cannot be answered any more: ${nameOf(shown)}${why === null ? "" : `. ${why}`}`,
           tone: "warning",
         });
         back();
@@ -109,7 +109,7 @@ export function createController(options: {
     note = "sending …";
     onChange();
     const { device, identity, opened } = item;
-    const what = `${visible(opened.tool)} ${opened.request.slice(0, 8)}`;
+    const what = nameOf(item);
     try {
       const view = await device.decide(opened, { decision, ...extra });
       const word =
@@ -122,8 +122,10 @@ export function createController(options: {
         text: `${visible(identity)} ${word}: ${what}`,
         tone: decision === "reject" ? "danger" : "good",
       });
-      back();
+      // It stays on screen until the inbox has taken the answer: until then the inbox lists it still, and a
+      // redraw in between would open it anew and tell of it as lost.
       await inbox.accept(device, view);
+      back();
     } catch (error) {
       if (!isGuardError(error)) throw error;
       onLine({ text: `${what}: ${visible(error.message)}`, tone: "warning" });
@@ -137,10 +139,10 @@ export function createController(options: {
 
   function startApproval(): void {
     if (!shown) return;
-    if (!seen) note = "Read to the end first: space or page down.";
+    if (!pager.seen) note = "Read to the end first: space or page down.";
     // A key meant for the request before this one arrives now (stale-decision).
     else if (now() - shownAt < settleTime) note = "This request has just come up. Press again to approve it.";
-    else if (needsWord(shown.opened)) {
+    else if (needsCare(shown.opened)) {
       mode = { kind: "word" };
       typed = "";
     } else void decide(shown, "approve", {});
@@ -149,17 +151,17 @@ export function createController(options: {
   function pressDetail({ input, name }: Key): void {
     if (!shown) return;
     if (name === "escape" || input === "q") back();
-    else if (name === "down" || input === "j") top++;
-    else if (name === "up" || input === "k") top = Math.max(0, top - 1);
-    else if (name === "pagedown" || input === " ") top += page;
-    else if (name === "pageup" || input === "b") top = Math.max(0, top - page);
+    else if (name === "down" || input === "j") pager.move({ lines: 1 });
+    else if (name === "up" || input === "k") pager.move({ lines: -1 });
+    else if (name === "pagedown" || input === " ") pager.move({ pages: 1 });
+    else if (name === "pageup" || input === "b") pager.move({ pages: -1 });
     else if (input === "a") startApproval();
     else if (input === "r") {
       mode = { kind: "reason" };
       typed = "";
     } else if (input === "e") {
       if (!shown.opened.terms.editable) note = "The arguments of this request may not be edited.";
-      else if (!seen) note = "Read to the end first: space or page down.";
+      else if (!pager.seen) note = "Read to the end first: space or page down.";
       else onEdit(shown);
     }
   }
@@ -214,7 +216,7 @@ export function createController(options: {
         const { args } = mode;
         pressTyping(key, (text) => {
           if (!shown) return;
-          const wanted = needsWord(shown.opened) ? "approve" : "y";
+          const wanted = needsCare(shown.opened) ? "approve" : "y";
           if (text.trim() === wanted) void decide(shown, "approve", { args });
           else note = `Type ${wanted}, or press escape.`;
         });
@@ -224,46 +226,10 @@ export function createController(options: {
     onChange();
   }
 
-  /** A page of `lines`; remembers whether their end was in view. */
-  function paged(lines: readonly Line[], rows: number): readonly Line[] {
-    page = Math.max(1, rows - 1);
-    if (lines.length <= rows) {
-      seen = true;
-      top = 0;
-      return lines;
-    }
-    top = Math.min(top, lines.length - page);
-    const end = top + page;
-    if (end >= lines.length) seen = true;
-    const more = end < lines.length ? `↓ ${lines.length - end} more lines (space)` : "end";
-    return [
-      ...lines.slice(top, end),
-      { text: `— lines ${top + 1} to ${end} of ${lines.length}, ${more} —`, tone: "warning" },
-    ];
-  }
-
-  function drawList(columns: number, rows: number): readonly Line[] {
-    const items = inbox.items();
-    if (items.length === 0) return [{ text: "Nothing waits for an answer.", tone: "dim" }];
-    const first = Math.max(0, Math.min(cursor - rows + 3, items.length - rows + 2));
-    const lines = items.slice(first, first + Math.max(1, rows - 2)).map((item, i): Line => {
-      const chosen = first + i === cursor;
-      const text = `${chosen ? "›" : " "} ${summaryLine(item.opened, item.identity, now())}`;
-      const [line, ...rest] = wrapLines(
-        [{ text, ...(chosen ? { tone: "title" as const } : {}) }],
-        columns - 1,
-      );
-      // A list may shorten what the detail shows in full, but it says so.
-      return rest.length > 0 && line ? { ...line, text: `${line.text}…` } : (line as Line);
-    });
-    return [
-      ...lines,
-      { text: `${items.length} waiting. ↑↓ choose, enter opens${autoOpen ? "" : ", q quits"}.`, tone: "dim" },
-    ];
-  }
-
   function draw({ columns, rows }: { columns: number; rows: number }): readonly Line[] {
-    if (!shown || mode.kind === "list") return drawList(columns, rows);
+    if (!shown || mode.kind === "list") {
+      return listLines({ items: inbox.items(), cursor, columns, rows, now: now(), quits: !autoOpen });
+    }
     const { opened, identity } = shown;
     const waiting = inbox.items().length;
     const head: Line = {
@@ -289,14 +255,14 @@ export function createController(options: {
       case "confirm-edit":
         foot.push(
           prompt(
-            `Approve with these changes as ${visible(identity)}? ${needsWord(opened) ? "Type approve" : "y"}: `,
+            `Approve with these changes as ${visible(identity)}? ${needsCare(opened) ? "Type approve" : "y"}: `,
           ),
         );
     }
     const tail = wrapLines(foot, columns);
     const body =
       mode.kind === "confirm-edit" ? diffLines(opened.args, mode.args) : detailLines(opened, identity, now());
-    return [head, ...paged(wrapLines(body, columns), Math.max(2, rows - tail.length - 1)), ...tail];
+    return [head, ...pager.page(wrapLines(body, columns), Math.max(2, rows - tail.length - 1)), ...tail];
   }
 
   return {
@@ -305,7 +271,7 @@ export function createController(options: {
     changed,
     edited(item, args) {
       if (!shown || itemId(shown) !== itemId(item)) return;
-      top = 0;
+      pager.toTop();
       if (args === null) {
         mode = { kind: "detail" };
         note = "Nothing was changed.";

@@ -4,10 +4,9 @@
  */
 
 import { isGuardError } from "@guard/core";
-import { visible } from "@guard/device";
+import { type Inbox, type Item, visible } from "@guard/device";
 import { Box, render, Static, Text, useInput, useStdout } from "ink";
 import { createElement as h, type ReactElement, useSyncExternalStore } from "react";
-import type { Inbox, Item } from "../inbox.ts";
 import type { Line } from "../words.ts";
 import { type Controller, createController, type Key } from "./controller.ts";
 import { editArguments } from "./editor.ts";

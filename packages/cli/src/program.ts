@@ -4,6 +4,7 @@ import { Command, CommanderError } from "commander";
 import { addDev } from "./commands/dev.ts";
 import { addInbox } from "./commands/inbox.ts";
 import { addInit } from "./commands/init.ts";
+import { addPage } from "./commands/page.ts";
 import { addPeople } from "./commands/people.ts";
 import { addRoster } from "./commands/roster.ts";
 import { addServe } from "./commands/serve.ts";
@@ -24,13 +25,14 @@ export async function runGuard(argv: readonly string[]): Promise<number> {
       "after",
       `
 Try it:   guard dev -- node agent.ts
-Set up:   guard serve; guard init --relay URL; guard invite PERSON; guard agent NAME
+Set up:   guard serve; guard init --relay URL; guard invite PERSON; guard agent NAME; guard page --out DIR
 Decide:   guard enrol INVITATION; guard inbox
 Check:    guard verify FILE --root APP
 
 Exit codes: 0 done, 1 refused or failed, 2 used wrongly.`,
     );
-  for (const add of [addDev, addServe, addInit, addPeople, addInbox, addRoster, addVerify]) add(program);
+  for (const add of [addDev, addServe, addInit, addPeople, addPage, addInbox, addRoster, addVerify])
+    add(program);
   for (const command of program.commands) inherit(command);
   process.exitCode = 0;
   try {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ConfigurationError } from "@guard/core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { hashOf, readPage, readPageFrom } from "./page.ts";
+import { hashOf, readPage } from "./page.ts";
 
 let scratch: string;
 beforeAll(async () => {
@@ -48,7 +48,7 @@ describe("the built page", () => {
   });
 
   test("says which command builds it where it was not built", async () => {
-    const missing = readPageFrom(join(scratch, "none"));
+    const missing = readPage(join(scratch, "none"));
     await expect(missing).rejects.toThrow(ConfigurationError);
     await expect(missing).rejects.toThrow("--filter=@guard/approver");
   });
@@ -102,6 +102,6 @@ describe("the hash", () => {
     await writeFile(join(directory, "in", "a.css"), "a");
     const sum = (body: string) => createHash("sha256").update(body).digest("hex");
     const list = `${sum("b")}  /b.js\n${sum("a")}  /in/a.css\n`;
-    expect((await readPageFrom(directory)).hash).toBe(sum(list));
+    expect((await readPage(directory)).hash).toBe(sum(list));
   });
 });

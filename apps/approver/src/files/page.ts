@@ -33,17 +33,10 @@ const types: Readonly<Record<string, string>> = {
 };
 
 /**
- * Reads the page that this package was built with.
- * @throws ConfigurationError where it was not built
+ * Reads the page that this package was built with, or the one in `directory`.
+ * @throws ConfigurationError where there is none
  */
-export async function readPage(): Promise<Page> {
-  // By the package's own name: the same place from the sources as from what is built of them.
-  const root = dirname(createRequire(import.meta.url).resolve("@guard/approver/package.json"));
-  return readPageFrom(join(root, "dist", "page"));
-}
-
-/** Reads a page out of a folder. @throws ConfigurationError where there is none */
-export async function readPageFrom(directory: string): Promise<Page> {
+export async function readPage(directory = builtPage()): Promise<Page> {
   const found = await readdir(directory, { recursive: true, withFileTypes: true }).catch((cause: unknown) => {
     throw new ConfigurationError(
       `There is no page in ${directory}. In a clone of Guard, build it first: pnpm exec turbo run build --filter=@guard/approver`,
@@ -60,6 +53,12 @@ export async function readPageFrom(directory: string): Promise<Page> {
   return { hash: hashOf(files), files, headers: pageHeaders };
 }
 
+/** By the package's own name: the same place from the sources as from what is built of them. */
+function builtPage(): string {
+  const root = dirname(createRequire(import.meta.url).resolve("@guard/approver/package.json"));
+  return join(root, "dist", "page");
+}
+
 /** SHA-256 (hex) over a line for each file, sorted by path: the file's SHA-256, two spaces, its path. */
 export function hashOf(files: ReadonlyMap<string, Pick<PageFile, "body">>): string {
   const lines = [...files].map(([path, { body }]) => ({ path, line: `${sha256(body)}  ${path}\n` }));
@@ -67,5 +66,4 @@ export function hashOf(files: ReadonlyMap<string, Pick<PageFile, "body">>): stri
   return sha256(lines.map(({ line }) => line).join(""));
 }
 
-export const sha256 = (bytes: string | Uint8Array): string =>
-  createHash("sha256").update(bytes).digest("hex");
+const sha256 = (bytes: string | Uint8Array): string => createHash("sha256").update(bytes).digest("hex");

@@ -5,8 +5,9 @@ import { mkdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { ConfigurationError } from "@guard/core";
 import type { Command } from "commander";
+import { originOf } from "../page.ts";
 import { print, remark } from "../terminal.ts";
-import { portOf } from "./context.ts";
+import { collect, portOf } from "./context.ts";
 
 interface ServeOptions {
   readonly database: string;
@@ -15,6 +16,8 @@ interface ServeOptions {
   readonly tlsCert?: string;
   readonly tlsKey?: string;
   readonly behindProxy?: boolean;
+  readonly allowOrigin?: readonly string[];
+  readonly page?: boolean;
 }
 
 export function addServe(program: Command): void {
@@ -27,6 +30,8 @@ export function addServe(program: Command): void {
     .option("--tls-cert <file>", "certificate chain (PEM)")
     .option("--tls-key <file>", "private key of the certificate (PEM)")
     .option("--behind-proxy", "a proxy in front of it ends TLS")
+    .option("--allow-origin <url>", "where a page is hosted that may talk to it (several times)", collect)
+    .option("--page", "serve the page too; such a page is as trusted as this relay")
     .addHelpText(
       "after",
       `
@@ -35,6 +40,7 @@ until the relay stops. Apps that are set up keep working without it.
 
 Examples:
   guard serve
+  guard serve --allow-origin https://approve.example.com
   guard serve --host 0.0.0.0 --tls-cert chain.pem --tls-key key.pem --database /var/lib/guard/relay.db`,
     )
     .action(async (options: ServeOptions) => {
@@ -49,7 +55,13 @@ Examples:
       await mkdir(dirname(resolve(options.database)), { recursive: true, mode: 0o700 });
       // Loaded here: the other commands do without the server, and start faster.
       const { createRelay, serveRelay } = await import("@guard/relay");
-      const relay = await createRelay({ database: options.database, operatorToken });
+      const page = options.page ? await (await import("@guard/approver")).readPage() : null;
+      const relay = await createRelay({
+        database: options.database,
+        operatorToken,
+        allowedOrigins: (options.allowOrigin ?? []).map(originOf),
+        ...(page ? { page } : {}),
+      });
       const server = await serveRelay(relay, {
         host: options.host,
         port: options.port,
@@ -64,6 +76,7 @@ Examples:
         for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => done());
       });
       print(`Relay at ${server.url}`);
+      if (page) remark(`Page at ${server.url}/, as trusted as this relay (sha256 ${page.hash})`);
       if (!given) remark(`Operator token, shown this once: ${operatorToken}`);
       await stopped;
       await server.close();

@@ -44,7 +44,7 @@ export interface OpenDeviceOptions {
   readonly profile: DeviceProfile;
   /** Where the profile came from; keeps the roster between sessions. */
   readonly store: DeviceStore;
-  /** Needed where the signing key is kept elsewhere (a passkey, a WebCrypto key). */
+  /** Needed where the signing key is kept elsewhere: `signerOf` of `@guard/device/browser` for a passkey. */
   readonly signer?: Signer;
   readonly fetch?: typeof globalThis.fetch | undefined;
   readonly now?: () => number;
@@ -106,7 +106,7 @@ function requireClock(createdAt: number, now: number): void {
 export async function openDevice(options: OpenDeviceOptions): Promise<Device> {
   const { profile, store, fetch, now = Date.now, onProblem } = options;
   const { app, identity, device } = profile;
-  const { signer, decryption } = await deviceKeys(profile.secrets, { signer: options.signer });
+  const { signer, decryption } = await deviceKeys(profile, { signer: options.signer });
   const client = createRelayClient({ url: profile.relay, token: profile.token, fetch });
   const follower = followRoster({ client, app, floor: null, store: store.roster(profile) });
   try {

@@ -23,7 +23,7 @@ import {
   tokenHash,
 } from "@guard/core";
 import * as z from "zod/mini";
-import { createDeviceKeys } from "./keys.ts";
+import { createDeviceKeys, type MadeKeys } from "./keys.ts";
 import type { DeviceProfile, DeviceStore } from "./profile.ts";
 
 export interface EnrolOptions {
@@ -34,8 +34,8 @@ export interface EnrolOptions {
   /** `terminal`, or the origin of the page on which it decides. */
   readonly origin: string;
   readonly store: DeviceStore;
-  /** A key kept elsewhere (a passkey, a WebCrypto key). Without it a software key is made. */
-  readonly signer?: Signer;
+  /** Makes the device's keys: `createBrowserKeys` of `@guard/device/browser`. By default software keys. */
+  readonly keys?: () => Promise<MadeKeys>;
   readonly fetch?: typeof globalThis.fetch | undefined;
   readonly now?: () => number;
 }
@@ -63,7 +63,7 @@ export async function enrol(options: EnrolOptions): Promise<Enrolling> {
     throw new ConfigurationError("A device's name has 1 to 100 characters.");
   }
 
-  const { secrets, keys } = await createDeviceKeys(options.signer ? { signer: options.signer } : {});
+  const { secrets, keys } = await (options.keys ?? createDeviceKeys)();
   const { key } = keys.signer;
   const encryptionKey = keys.decryption.publicKey;
   const token = newToken();

@@ -7,7 +7,7 @@ export { type Enrolling, type EnrolOptions, enrol } from "./enrol.ts";
 export { enrolOwn } from "./enrol-own.ts";
 export { type ConnectionStatus, createInbox, type Inbox, type Item } from "./inbox.ts";
 export { type Suspicious, suspicious, type Uninspectable, uninspectable } from "./inspect.ts";
-export { createDeviceKeys, type DeviceKeys, type DeviceSecrets, deviceKeys } from "./keys.ts";
+export { createDeviceKeys, type DeviceKeys, type DeviceSecrets, deviceKeys, type MadeKeys } from "./keys.ts";
 export type { GivenAnswer, OpenedRequest } from "./open.ts";
 export { type DeviceProfile, type DeviceStore, memoryDeviceStore, type ProfileId } from "./profile.ts";
 export { type Homograph, homographs, visible, visibleJson, visibleString } from "./visible.ts";

@@ -24,6 +24,10 @@ export function fileDeviceStore(directory: string): DeviceStore {
       return Promise.all(files.map((name) => read(join(directory, name), profileSchema)));
     },
     async save(profile) {
+      const { signing, encryption } = profile.secrets;
+      if (typeof encryption !== "string" || (signing !== null && typeof signing !== "string")) {
+        throw new ConfigurationError("A file keeps seeds only. Keep a browser's keys in openBrowserStore().");
+      }
       await writePrivately(profileFile(profile), canonicalJson(profile), directory);
     },
     async remove(id) {

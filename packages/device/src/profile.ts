@@ -34,7 +34,8 @@ export interface DeviceStore {
   roster(id: ProfileId): RosterStore;
 }
 
-export const profileSchema: z.ZodMiniType<DeviceProfile> = z.strictObject({
+/** The members of a kept profile but its secrets, which each store keeps in its own way. */
+export const openMembers = {
   version: z.literal(1),
   relay: z.string(),
   app: z.string(),
@@ -45,13 +46,19 @@ export const profileSchema: z.ZodMiniType<DeviceProfile> = z.strictObject({
   key: signingKeySchema,
   encryptionKey: z.string(),
   token: z.string(),
+};
+
+/** A profile whose secrets are seeds: what a file can hold. */
+export const profileSchema: z.ZodMiniType<DeviceProfile> = z.strictObject({
+  ...openMembers,
   secrets: z.strictObject({ signing: z.nullable(z.string()), encryption: z.string() }),
 }) as unknown as z.ZodMiniType<DeviceProfile>;
 
 /** The kept form of a roster. */
 export const keptRosterSchema = z.array(signedSchema);
 
-const idOfProfile = (id: ProfileId) => JSON.stringify([id.relay, id.app, id.identity]);
+/** The one text that names a profile in its store. */
+export const idOfProfile = (id: ProfileId) => JSON.stringify([id.relay, id.app, id.identity]);
 
 /** Profiles in memory: for tests, and for processes that end with their device. */
 export function memoryDeviceStore(): DeviceStore {

@@ -7,7 +7,7 @@
 import { AEAD_AES_256_GCM, CipherSuite, KDF_HKDF_SHA256, type Key } from "hpke";
 import { VerificationError } from "../errors.ts";
 import { type Bytes, base64url, utf8 } from "./encoding.ts";
-import { type KemProvider, loadKem } from "./kem.ts";
+import { type KemProvider, loadKem, nativePublicKey } from "./kem.ts";
 import type { Kem } from "./xwing.ts";
 
 /** What HPKE makes of a plaintext; both members are raw bytes. */
@@ -76,11 +76,15 @@ function recipient(hpke: CipherSuite, publicKey: Uint8Array, provider?: KemProvi
   return key;
 }
 
-/** The decryption key of a 32-byte seed. */
-export async function decryptionKey(seed: Uint8Array, provider?: KemProvider): Promise<DecryptionKey> {
-  const { hpke, kem } = await suite(provider);
-  const privateKey = await hpke.DeserializePrivateKey(Uint8Array.from(seed), true);
-  const publicKey = await kem.publicKeyOf(seed);
+/** The decryption key of a 32-byte seed, or of WebCrypto's private key, which may be non-extractable. */
+export async function decryptionKey(
+  secret: Uint8Array | CryptoKey,
+  provider?: KemProvider,
+): Promise<DecryptionKey> {
+  const bytes = secret instanceof Uint8Array;
+  const { hpke, kem } = await suite(bytes ? provider : "webcrypto");
+  const privateKey = bytes ? await hpke.DeserializePrivateKey(Uint8Array.from(secret), true) : secret;
+  const publicKey = bytes ? await kem.publicKeyOf(secret) : await nativePublicKey(secret);
   const publicHalf = await hpke.DeserializePublicKey(publicKey);
   return {
     publicKey: base64url(publicKey),

@@ -35,21 +35,29 @@ export async function loadKem(provider: KemProvider = kemProvider()): Promise<Ke
   }
 }
 
+// Newer than the type definitions: https://wicg.github.io/webcrypto-modern-algos/
+type ModernSubtle = {
+  importKey(
+    format: string,
+    key: Uint8Array,
+    name: object,
+    extractable: boolean,
+    use: string[],
+  ): Promise<CryptoKey>;
+  getPublicKey(key: CryptoKey, use: string[]): Promise<CryptoKey>;
+  exportKey(format: string, key: CryptoKey): Promise<ArrayBuffer>;
+};
+const modern = () => crypto.subtle as unknown as ModernSubtle;
+
 async function webcryptoPublicKey(seed: Uint8Array): Promise<Bytes> {
-  // Newer than the type definitions: https://wicg.github.io/webcrypto-modern-algos/
-  const subtle = crypto.subtle as unknown as {
-    importKey(
-      format: string,
-      key: Uint8Array,
-      name: object,
-      extractable: boolean,
-      use: string[],
-    ): Promise<CryptoKey>;
-    getPublicKey(key: CryptoKey, use: string[]): Promise<CryptoKey>;
-    exportKey(format: string, key: CryptoKey): Promise<ArrayBuffer>;
-  };
-  const key = await subtle.importKey("raw-seed", Uint8Array.from(seed), { name: xwing.name }, true, [
-    "decapsulateBits",
-  ]);
-  return new Uint8Array(await subtle.exportKey("raw-public", await subtle.getPublicKey(key, [])));
+  const use = ["decapsulateBits"];
+  return nativePublicKey(
+    await modern().importKey("raw-seed", Uint8Array.from(seed), { name: xwing.name }, true, use),
+  );
+}
+
+/** The raw public key of WebCrypto's private key, also of a non-extractable one. */
+export async function nativePublicKey(privateKey: CryptoKey): Promise<Bytes> {
+  const publicKey = await modern().getPublicKey(privateKey, []);
+  return new Uint8Array(await modern().exportKey("raw-public", publicKey));
 }

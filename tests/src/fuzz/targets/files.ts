@@ -41,7 +41,7 @@ export async function fileTargets({ devices, owner, fetch }: World): Promise<Tar
         if (list === undefined) return false;
         const [read] = list as [DeviceProfile];
         expect(isDeepStrictEqual(read, parsed(input)), "a profile says something else than its file");
-        const keys = await guarded(() => deviceKeys(read.secrets));
+        const keys = await guarded(() => deviceKeys(read));
         if (keys === undefined) return false;
         const device = await guarded(() => openDevice({ profile: read, store: memoryDeviceStore(), fetch }));
         return device !== undefined;

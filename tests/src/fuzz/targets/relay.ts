@@ -45,7 +45,7 @@ export async function relayTargets(): Promise<Target[]> {
     invitation: calls.find(({ path, method }) => path === "/v1/enrolments" && method === "POST")?.token ?? "",
     nobody: "",
   };
-  const { signer: deviceSigner } = await deviceKeys((devices[0] as World["devices"][0]).profile.secrets);
+  const { signer: deviceSigner } = await deviceKeys((devices[0] as World["devices"][0]).profile);
   const holders = new Map(Object.entries(tokens).map(([name, token]) => [token, name]));
   const genuine = new Set(Object.values(own.bodies).flat());
   const made = (call: Call): Given => ({

@@ -22,7 +22,7 @@ import {
   sealRequest,
   wrapDigest,
 } from "@guard/core";
-import { type OpenedRequest, visibleJson } from "@guard/device";
+import { deviceKeys, type OpenedRequest, visibleJson } from "@guard/device";
 import * as z from "zod";
 import { detailLines } from "../../../../packages/cli/src/words.ts";
 import { canonicalReading } from "../independent.ts";
@@ -76,7 +76,7 @@ export async function sealedTargets(world: World): Promise<Target[]> {
           "a changed ciphertext opens for its agent",
         );
         const profile = device.profile;
-        const mine = await decryptionKey(Buffer.from(profile.secrets.encryption, "base64url"));
+        const { decryption: mine } = await deviceKeys(profile);
         const opened = await guarded(() =>
           openRequest({ decryption: mine, device: profile.device, header, ...given }),
         );

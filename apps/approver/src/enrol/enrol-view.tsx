@@ -1,0 +1,225 @@
+/** Makes this browser a device: who invites, what it is called, the fingerprint that two people compare. */
+import { fingerprint, formatInvitation, type Invitation } from "@guard/core";
+import { timeLeft, visible } from "@guard/device";
+import { passkeysAvailable } from "@guard/device/browser";
+import { useEffect, useState } from "preact/hooks";
+import { fragmentOf } from "../state/routes.ts";
+import { useStore } from "../state/store.ts";
+import type { Enrolments } from "./enrolment.ts";
+import { browserName, isAppleTab } from "./platform.ts";
+
+export function EnrolView({ enrolments, now }: { enrolments: Enrolments; now: number }) {
+  const { step, invitation, fingerprint: digits, kept, problem } = useStore(enrolments.state);
+  return (
+    <div class="list single enrol">
+      {problem && (
+        <p class="problem" role="alert">
+          {problem}
+        </p>
+      )}
+      {step === "none" && <Paste enrolments={enrolments} />}
+      {(step === "invited" || step === "posting") && invitation && (
+        <Invited
+          key={invitation.code}
+          invitation={invitation}
+          now={now}
+          posting={step === "posting"}
+          enrolments={enrolments}
+        />
+      )}
+      {step === "waiting" && digits && invitation && (
+        <Waiting digits={digits} identity={invitation.identity} enrolments={enrolments} />
+      )}
+      {step === "done" && <Done kept={kept} />}
+    </div>
+  );
+}
+
+function Paste({ enrolments }: { enrolments: Enrolments }) {
+  const [text, setText] = useState("");
+  return (
+    <form
+      onSubmit={(event) => {
+        event.preventDefault();
+        enrolments.offer(text);
+      }}
+    >
+      <h1 class="list-title">Decide on this device</h1>
+      <p>
+        The owner of an agent invites you with <code>guard invite</code>. Open the link, scan the code, or
+        paste the invitation here.
+      </p>
+      <label class="field">
+        <span>Invitation</span>
+        <textarea
+          rows={4}
+          value={text}
+          onInput={(event) => setText(event.currentTarget.value)}
+          placeholder="guard-invite-…"
+          autocomplete="off"
+          autocapitalize="off"
+          spellcheck={false}
+        />
+      </label>
+      <button type="submit" class="button primary" disabled={text.trim() === ""}>
+        Read the invitation
+      </button>
+      {isAppleTab() && (
+        <p class="hint">
+          On an iPhone or iPad, install this page first: Share, then “Add to Home Screen”. The installed app
+          has a storage of its own, and Safari may clear that of a tab.
+        </p>
+      )}
+    </form>
+  );
+}
+
+interface InvitedProps {
+  readonly invitation: Invitation;
+  readonly now: number;
+  readonly posting: boolean;
+  readonly enrolments: Enrolments;
+}
+
+function Invited({ invitation, now, posting, enrolments }: InvitedProps) {
+  const [name, setName] = useState(browserName(navigator.userAgent));
+  const [available, setAvailable] = useState(false);
+  const [passkey, setPasskey] = useState(false);
+  useEffect(() => {
+    void passkeysAvailable().then((can) => {
+      setAvailable(can);
+      setPasskey(can);
+    });
+  }, []);
+  return (
+    <form
+      onSubmit={(event) => {
+        event.preventDefault();
+        void enrolments.begin({ name: name.trim(), passkey });
+      }}
+    >
+      <h1 class="list-title">You are invited to decide</h1>
+      <dl class="pairs card">
+        <dt>As</dt>
+        <dd class="identity">{visible(invitation.identity)}</dd>
+        <dt>Relay</dt>
+        <dd>{visible(invitation.relay)}</dd>
+        <dt>App</dt>
+        <dd class="digits">{fingerprint(invitation.app)}</dd>
+        <dt>Good for</dt>
+        <dd>{timeLeft(invitation.expiresAt, now)}</dd>
+      </dl>
+      {isAppleTab() && <InstallFirst invitation={invitation} />}
+      <label class="field">
+        <span>Name of this device</span>
+        <input
+          type="text"
+          value={name}
+          maxLength={100}
+          required
+          onInput={(event) => setName(event.currentTarget.value)}
+          autocomplete="off"
+        />
+      </label>
+      <label class={`check${available ? "" : " off"}`}>
+        <input
+          type="checkbox"
+          checked={passkey}
+          disabled={!available}
+          onChange={(event) => setPasskey(event.currentTarget.checked)}
+        />
+        <span>
+          Sign with a passkey
+          <small>
+            {available
+              ? "Each answer takes your finger, face or PIN. Without it, whoever holds this device unlocked can answer."
+              : "This browser or address has none. A key that cannot be read out is kept in this browser instead."}
+          </small>
+        </span>
+      </label>
+      <div class="actions">
+        <button type="submit" class="button primary" disabled={posting || name.trim() === ""}>
+          {posting ? "Making keys …" : "Enrol this device"}
+        </button>
+        <button type="button" class="button" onClick={() => enrolments.cancel()} disabled={posting}>
+          Not now
+        </button>
+      </div>
+    </form>
+  );
+}
+
+/** A tab of Safari and an app on the home screen do not share what they store: keys made here would stay behind. */
+function InstallFirst({ invitation }: { invitation: Invitation }) {
+  const [copied, setCopied] = useState<string | null>(null);
+  async function copy(): Promise<void> {
+    try {
+      await navigator.clipboard.writeText(formatInvitation(invitation));
+      setCopied("Copied. Paste it in the installed app.");
+    } catch (error) {
+      if (!(error instanceof DOMException)) throw error;
+      setCopied("The browser did not allow it. Open the link again in the installed app.");
+    }
+  }
+  return (
+    <section class="card notice" aria-labelledby="install-title">
+      <h2 id="install-title" class="card-title">
+        Install this page first
+      </h2>
+      <ol>
+        <li>Copy the invitation.</li>
+        <li>Tap Share, then “Add to Home Screen”.</li>
+        <li>Open Guard from the home screen and paste it there.</li>
+      </ol>
+      <button type="button" class="button" onClick={() => void copy()}>
+        Copy the invitation
+      </button>
+      <p class="hint" aria-live="polite">
+        {copied ?? "The installed app has a storage of its own, and Safari may clear that of a tab."}
+      </p>
+    </section>
+  );
+}
+
+function Waiting(props: { digits: string; identity: string; enrolments: Enrolments }) {
+  const { digits, identity, enrolments } = props;
+  return (
+    <section aria-labelledby="waiting-title">
+      <h1 id="waiting-title" class="list-title">
+        Compare this with the owner
+      </h1>
+      <p class="fingerprint">{digits}</p>
+      <p>
+        Read these digits to whoever invited you, by phone or face to face. They confirm only where they see
+        the very same; if theirs differ, somebody is between you.
+      </p>
+      <p class="waiting" role="status">
+        <span class="dot" aria-hidden="true" />
+        Waiting for the owner to confirm {visible(identity)} …
+      </p>
+      <button type="button" class="button" onClick={() => enrolments.cancel()}>
+        The digits differ: stop
+      </button>
+    </section>
+  );
+}
+
+function Done({ kept }: { kept: boolean | null }) {
+  return (
+    <section aria-labelledby="done-title">
+      <h1 id="done-title" class="list-title">
+        This device decides now
+      </h1>
+      <p>The owner confirmed it. Requests appear in the inbox by themselves while this page is open.</p>
+      {kept === false && (
+        <p class="hint">
+          The browser did not promise to keep what is stored here. If it clears it, the keys are gone and you
+          need a new invitation. Installing the page, or adding it to the bookmarks, helps.
+        </p>
+      )}
+      <a class="button primary" href={fragmentOf({ view: "inbox" })}>
+        Go to the inbox
+      </a>
+    </section>
+  );
+}

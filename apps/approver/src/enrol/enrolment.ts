@@ -1,0 +1,122 @@
+/**
+ * A device of this browser on its way onto a roster, apart from the view: going to another view and back loses nothing.
+ *
+ * Guarantees: nothing is sent before somebody pressed "enrol"; an invitation of a relay that the page may not reach
+ * starts the page anew, with that relay; the invitation's secret is nowhere but in memory.
+ */
+import { formatInvitation, type Invitation, isGuardError, parseInvitation } from "@guard/core";
+import { type DeviceProfile, enrol, visible } from "@guard/device";
+import { type BrowserDeviceStore, createBrowserKeys, keepStorage } from "@guard/device/browser";
+import type { Confinement } from "../state/relays.ts";
+import { createStore, type Store } from "../state/store.ts";
+
+export interface EnrolmentState {
+  readonly step: "none" | "invited" | "posting" | "waiting" | "done";
+  readonly invitation: Invitation | null;
+  /** What the owner compares, once it was sent. */
+  readonly fingerprint: string | null;
+  /** Whether the browser promised to keep what is stored; null until it is known. */
+  readonly kept: boolean | null;
+  /** What went wrong, safe to show. */
+  readonly problem: string | null;
+}
+
+export interface Enrolments {
+  readonly state: Store<EnrolmentState>;
+  /** Takes an invitation from a link or a paste field; false where the page starts anew for it. */
+  offer(text: string): boolean;
+  begin(options: { name: string; passkey: boolean }): Promise<void>;
+  /** Drops the invitation, and the keys where they are not confirmed yet. */
+  cancel(): void;
+}
+
+const nothing: EnrolmentState = {
+  step: "none",
+  invitation: null,
+  fingerprint: null,
+  kept: null,
+  problem: null,
+};
+
+export function createEnrolments(options: {
+  store: BrowserDeviceStore;
+  confinement: Confinement;
+  /** A profile was added or removed. */
+  onProfiles: () => Promise<void>;
+  /** The page has to start anew with this fragment, to reach the invitation's relay. */
+  onElsewhere: (fragment: string) => void;
+}): Enrolments {
+  const { store, confinement, onProfiles, onElsewhere } = options;
+  const state = createStore<EnrolmentState>(nothing);
+  let under: { readonly stop: AbortController; profile: DeviceProfile | null } | null = null;
+
+  function fail(error: unknown, step: EnrolmentState["step"]): void {
+    // A passkey's dialog that was closed is a DOMException, or an error of the library around it.
+    if (!(error instanceof Error)) throw error;
+    state.set({ step, problem: visible(error.message) });
+  }
+
+  async function begin({ name, passkey }: { name: string; passkey: boolean }): Promise<void> {
+    const { invitation, step } = state.get();
+    if (!invitation || step !== "invited") return;
+    const { identity } = invitation;
+    const stop = new AbortController();
+    const mine = { stop, profile: null as DeviceProfile | null };
+    under = mine;
+    state.set({ step: "posting", problem: null });
+    try {
+      const enrolling = await enrol({
+        invitation,
+        name,
+        origin: location.origin,
+        store,
+        keys: () => createBrowserKeys(passkey ? { passkey: { identity, name } } : {}),
+      });
+      mine.profile = enrolling.profile;
+      if (stop.signal.aborted) return await drop(enrolling.profile);
+      state.set({ step: "waiting", fingerprint: enrolling.fingerprint });
+      await enrolling.waitUntilEnrolled({ signal: stop.signal });
+      state.set({ step: "done", invitation: null, kept: await keepStorage() });
+      await onProfiles();
+    } catch (error) {
+      if (stop.signal.aborted) return;
+      if (mine.profile) await drop(mine.profile);
+      const over = isGuardError(error, "expired") || isGuardError(error, "verification_failed");
+      if (over) state.set({ ...nothing });
+      fail(error, over ? "none" : "invited");
+    }
+  }
+
+  async function drop(profile: DeviceProfile): Promise<void> {
+    await store.remove(profile);
+    await onProfiles();
+  }
+
+  function cancel(): void {
+    under?.stop.abort();
+    const unconfirmed = state.get().step === "waiting" ? (under?.profile ?? null) : null;
+    under = null;
+    state.set({ ...nothing });
+    if (unconfirmed) void drop(unconfirmed);
+  }
+
+  return {
+    state,
+    begin,
+    cancel,
+    offer(text) {
+      try {
+        const invitation = parseInvitation(text);
+        if (!confinement.allows(invitation.relay)) {
+          onElsewhere(`#${formatInvitation(invitation)}`);
+          return false;
+        }
+        if (under) cancel();
+        state.set({ ...nothing, step: "invited", invitation });
+      } catch (error) {
+        fail(error, state.get().step);
+      }
+      return true;
+    },
+  };
+}

@@ -1,6 +1,8 @@
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { get } from "node:https";
 import { join } from "node:path";
+import { parseInvitation } from "@guard/core";
+import { enrol, memoryDeviceStore } from "@guard/device";
 import { generate } from "selfsigned";
 import { describe, expect, test } from "vitest";
 import { directory, guard, run } from "./process.fixture.ts";
@@ -18,6 +20,31 @@ process.exitCode = 3;
 `;
 
 describe("guard dev", () => {
+  test("says where each person decides in a browser, on a name that has passkeys, and confirms who comes with that", async () => {
+    const dev = guard(["dev", "--as", "alice@example.com"]);
+    const [, origin = "", invitation = ""] = await dev.until(
+      /alice@example\.com decides at (http:\/\/localhost:\d+)\/#(guard-invite-\S+)/,
+    );
+    const page = await fetch(`${origin}/`);
+    expect([page.status, page.headers.get("content-type")]).toEqual([200, "text/html; charset=utf-8"]);
+    expect(page.headers.get("content-security-policy")).toContain("frame-ancestors 'none'");
+    expect(parseInvitation(invitation)).toMatchObject({ relay: origin, identity: "alice@example.com" });
+
+    const enrolling = await enrol({ invitation, name: "browser", origin, store: memoryDeviceStore() });
+    const { device } = await enrolling.waitUntilEnrolled({ interval: 20 });
+    await dev.until(/alice@example\.com decides on the page too/);
+    dev.child.kill("SIGTERM");
+    expect((await dev.ended).code).toBe(0);
+    expect(device).toBe(enrolling.device);
+
+    // The second time that browser is known, and nobody is invited.
+    const again = guard(["dev"]);
+    const [, address] = await again.until(/alice@example\.com decides at (\S+)\n/);
+    expect(address).toBe(`${origin}/`);
+    again.child.kill("SIGTERM");
+    expect((await again.ended).code).toBe(0);
+  }, 60_000);
+
   test("terminal-escape, hidden-characters: without a terminal it prints what is asked, escaped, and decides nothing", async () => {
     // Beside this file, so that the script's imports resolve.
     const script = join(new URL(".", import.meta.url).pathname, `agent-${process.pid}.tmp.mjs`);
@@ -26,7 +53,8 @@ describe("guard dev", () => {
       const dev = guard(["dev", "--", process.execPath, "--conditions=@guard/source", script]);
       const [, id] = await dev.until(/inbox approve (\S{8}) --as alice@example.com --yes/);
       const shown = guard(["inbox", "show", id as string, "--home", ".guard/dev"]);
-      const { out } = await shown.ended;
+      const { out, err } = await shown.ended;
+      expect(err).toBe("");
       expect(out).toContain('"note": "⟨U+001B⟩[31mred⟨U+202E⟩"');
       const approved = await run([
         "inbox",

@@ -17,11 +17,12 @@ import {
   openOwner,
   randomBytes,
 } from "@guard/core";
-import { type Device, enrolOwn, openDevice } from "@guard/device";
+import { type Device, enrolOwn, openDevice, visible } from "@guard/device";
 import { writePrivately } from "@guard/device/node";
-import { createRelay, serveRelay } from "@guard/relay";
+import { createRelay, type RelayPage, serveRelay } from "@guard/relay";
 import * as z from "zod/mini";
 import { type Home, openHome, readJson } from "./home.ts";
+import { linkTo } from "./page-link.ts";
 import { readRootKey, writeRootKey } from "./root-key.ts";
 
 export interface Dev {
@@ -38,11 +39,21 @@ export interface Dev {
   close(): Promise<void>;
 }
 
+/** The page, for whoever wants to decide in a browser. */
+export interface DevPage {
+  readonly page: RelayPage;
+  /** Where `identity` decides in a browser: the page's address, with an invitation where none of theirs has enrolled. */
+  onAddress(identity: string, address: string): void;
+  onRemark(text: string): void;
+}
+
 const stateSchema = z.strictObject({
   port: z.int(),
   seed: z.string(),
   token: z.string(),
 });
+
+const invitationLasts = 60 * 60_000;
 
 /**
  * Starts everything. `onDevice` is called for each device as it is opened, before the agent's request for it
@@ -52,8 +63,9 @@ export async function startDev(options: {
   directory: string;
   onDevice?: (device: Device) => void;
   only?: readonly string[];
+  page?: DevPage | undefined;
 }): Promise<Dev> {
-  const { directory, onDevice, only = [] } = options;
+  const { directory, onDevice, only = [], page } = options;
   const home = openHome(directory);
   const stateFile = join(directory, "dev.json");
   const state = await readJson(stateFile, stateSchema);
@@ -66,6 +78,7 @@ export async function startDev(options: {
     logger: false,
     operatorToken,
     onWanted: (_app: string, identities: readonly string[]) => wanted(identities),
+    ...(page ? { page: page.page } : {}),
   });
   const listen = (port: number) => serveRelay(relay, { host: "127.0.0.1", port });
   const server = await listen(state?.port ?? 0).catch((error: unknown) => {
@@ -94,7 +107,34 @@ export async function startDev(options: {
       : await enrolOwn(owner, { identity, store: home.devices, name: "guard dev" });
     const device = await openDevice({ profile, store: home.devices });
     onDevice?.(device);
+    if (page) page.onAddress(identity, await addressFor(identity, page));
     return device;
+  }
+  const ending = new AbortController();
+  /** Whoever comes with the invitation is confirmed at once: it was printed here and nowhere else. */
+  async function addressFor(identity: string, { onRemark }: DevPage): Promise<string> {
+    // Passkeys need a name in place of an address.
+    const origin = url.replace("127.0.0.1", "localhost");
+    if (
+      owner
+        .roster()
+        .devicesOf(identity)
+        .some((known) => known.origin === origin)
+    )
+      return `${origin}/`;
+    const inviting = await owner.invite({ identity, expiresIn: invitationLasts });
+    inviting
+      .waitForDevice({ signal: ending.signal, interval: 500 })
+      .then((waiting) => {
+        const confirmed = queue.then(() => waiting.confirm());
+        queue = confirmed.catch(() => {});
+        return confirmed;
+      })
+      .then(() => onRemark(`${visible(identity)} decides on the page too, from the next request on.`))
+      .catch((error: Error) => {
+        if (!ending.signal.aborted) onRemark(`The page of ${visible(identity)}: ${visible(error.message)}`);
+      });
+    return linkTo(new URL(`${origin}/`), inviting.invitation);
   }
   // One after the other: each signs the roster's next entry.
   let queue: Promise<unknown> = Promise.resolve();
@@ -125,6 +165,7 @@ export async function startDev(options: {
     evidence: resolve(".guard", "evidence"),
     device,
     async close() {
+      ending.abort();
       await server.close();
       await relay.close();
     },

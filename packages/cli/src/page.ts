@@ -8,7 +8,7 @@ import { ConfigurationError, VerificationError } from "@guard/core";
 
 /** How long a host may take for one file. */
 const patience = 15_000;
-const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
+export const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
 /** The file that tells static hosts which headers to send (Netlify, Cloudflare Pages and others read it). */
 export const headersFile = "/_headers";

@@ -8,9 +8,11 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { normaliseIdentity } from "@guard/core";
 import { createInbox, type Device, type Inbox, visible } from "@guard/device";
+import type { RelayPage } from "@guard/relay";
 import type { Command } from "commander";
-import type { Dev } from "../dev.ts";
-import { interactive, remark } from "../terminal.ts";
+import type { Dev, DevPage } from "../dev.ts";
+import { openBrowser } from "../page-link.ts";
+import { interactive, print, remark } from "../terminal.ts";
 import { detailLines, type Line } from "../words.ts";
 import { collect, homeOf } from "./context.ts";
 
@@ -20,41 +22,76 @@ export function addDev(program: Command): void {
     .argument("[command...]", "what to run with GUARD_CONNECTION set, after --")
     .description("try Guard here: a relay, an agent, and you as the approver, in one terminal")
     .option("--as <identity>", "decide for these people only (may be given several times)", collect)
+    .option("--no-open", "do not open the page in a browser")
     .addHelpText(
       "after",
       `
 State is kept in .guard/dev, the root key in the clear: for development only.
 
+It serves the page too. On a phone browsers make keys over https only: docs/page.md says how. Another browser of
+this machine enrols with "guard invite PERSON --page http://localhost:PORT --home .guard/dev".
+
 Examples:
   guard dev -- node agent.ts
   guard dev --as alice@example.com -- npm start`,
     )
-    .action(async (argv: readonly string[], options: { as?: readonly string[] }, command: Command) => {
-      const directory = join(homeOf(command).directory, "dev");
-      const only = (options.as ?? []).map(normaliseIdentity);
-      process.exitCode = await (interactive() ? live : plain)({ directory, only, argv });
-    });
+    .action(
+      async (
+        argv: readonly string[],
+        options: { as?: readonly string[]; open: boolean },
+        command: Command,
+      ) => {
+        const directory = join(homeOf(command).directory, "dev");
+        const only = (options.as ?? []).map(normaliseIdentity);
+        process.exitCode = await (interactive() ? live : plain)({
+          directory,
+          only,
+          argv,
+          open: options.open,
+        });
+      },
+    );
 }
 
 interface Run {
   readonly directory: string;
   readonly only: readonly string[];
   readonly argv: readonly string[];
+  /** Whether to open the page. */
+  readonly open: boolean;
 }
 
 const greeting = (dev: Dev): readonly string[] => [
   `Relay at ${dev.url} (for development only: its root key is kept in the clear)`,
   `Evidence in ${dev.evidence}`,
+  "The page of this relay is as trusted as the relay. A phone needs https for it: see guard dev --help.",
 ];
 
+/** What is said when somebody's address is there; the first one may be opened. */
+function pages(page: RelayPage, { say, open }: { say: (text: string) => void; open: boolean }): DevPage {
+  let opened = !open;
+  return {
+    page,
+    onRemark: say,
+    onAddress(identity, address) {
+      say(`In a browser, ${visible(identity)} decides at ${address}`);
+      if (opened) return;
+      opened = true;
+      void openBrowser(address, say);
+    },
+  };
+}
+
 /** With a terminal: ask in it. */
-async function live({ directory, only, argv }: Run): Promise<number> {
-  const [{ startDev }, { startScreen }] = await Promise.all([
+async function live({ directory, only, argv, open }: Run): Promise<number> {
+  const [{ startDev }, { startScreen }, { readPage }] = await Promise.all([
     import("../dev.ts"),
     import("../screen/live.ts"),
+    import("@guard/approver"),
   ]);
   const early: Line[] = [];
   let show: (line: Line) => void = (line) => early.push(line);
+  const dim = (text: string) => show({ text, tone: "dim" });
   let redraw = () => {};
   const inbox = createInbox({
     onChange: () => redraw(),
@@ -63,13 +100,13 @@ async function live({ directory, only, argv }: Run): Promise<number> {
   const dev = await startDev({
     directory,
     only,
-    onDevice: announcing(inbox, (text) => show({ text, tone: "dim" })),
+    onDevice: announcing(inbox, dim),
+    page: pages(await readPage(), { say: dim, open }),
   });
+  for (const text of [...greeting(dev), ...early.map((line) => line.text)]) print(text);
   const screen = startScreen({ inbox, autoOpen: true });
   show = screen.line;
   redraw = screen.controller.changed;
-  for (const text of greeting(dev)) show({ text, tone: "dim" });
-  for (const line of early) show(line);
   redraw();
   try {
     return await runChild(dev, argv, {
@@ -85,7 +122,11 @@ async function live({ directory, only, argv }: Run): Promise<number> {
 
 /** Without one: print, and decide nothing. */
 async function plain({ directory, only, argv }: Run): Promise<number> {
-  const { startDev } = await import("../dev.ts");
+  const [{ startDev }, { readPage }] = await Promise.all([import("../dev.ts"), import("@guard/approver")]);
+  const say = (text: string) => remark(`guard: ${text}`);
+  const stop = new Promise<void>((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
+  });
   const printed = new Set<string>();
   const inbox = createInbox({
     onChange: () => {
@@ -97,17 +138,15 @@ async function plain({ directory, only, argv }: Run): Promise<number> {
         remark(`guard: no terminal to ask in. From another one: ${how}`);
       }
     },
-    onRemark: (text) => remark(`guard: ${text}`),
+    onRemark: say,
   });
   const dev = await startDev({
     directory,
     only,
-    onDevice: announcing(inbox, (text) => remark(`guard: ${text}`)),
+    onDevice: announcing(inbox, say),
+    page: pages(await readPage(), { say, open: false }),
   });
-  for (const text of greeting(dev)) remark(`guard: ${text}`);
-  const stop = new Promise<void>((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
-  });
+  for (const text of greeting(dev)) say(text);
   try {
     return await runChild(dev, argv, {
       line: (text, error) => (error ? process.stderr : process.stdout).write(`${text}\n`),

@@ -1,8 +1,10 @@
 /** `guard agent`, `invite` and `enrol`: who is on the roster, and how they get there. */
 import { hostname } from "node:os";
-import { ConfigurationError, formatConnection, formatInvitation } from "@guard/core";
+import { ConfigurationError, formatConnection, formatInvitation, parseInvitation } from "@guard/core";
 import { enrol, visible } from "@guard/device";
 import type { Command } from "commander";
+import { pageUrl } from "../page.ts";
+import { letsIn, linkTo, qrCode } from "../page-link.ts";
 import { ask, confirm, print, readLine, remark } from "../terminal.ts";
 import { durationOf, homeOf, ownerOf } from "./context.ts";
 
@@ -31,6 +33,7 @@ Example:
     .argument("<identity>", "e-mail, phone, wallet address or user id")
     .description("invite a person to enrol a device, and confirm it")
     .option("--expires-in <duration>", "how long the invitation is good", durationOf, 15 * 60_000)
+    .option("--page <url>", "print a link to the page that is hosted there, and its QR code")
     .option("--yes", "confirm without asking; needs --fingerprint")
     .option("--fingerprint <digits>", "the fingerprint that the device has to show; - reads it from stdin")
     .addHelpText(
@@ -41,6 +44,7 @@ fingerprint that their device shows with the one shown here.
 
 Examples:
   guard invite alice@example.com
+  guard invite alice@example.com --page https://approve.example.com
   guard invite alice@example.com --expires-in 1d`,
     )
     .action(invite);
@@ -56,6 +60,7 @@ Examples:
 
 interface InviteOptions {
   readonly expiresIn: number;
+  readonly page?: string;
   readonly yes?: boolean;
   readonly fingerprint?: string;
 }
@@ -66,12 +71,22 @@ async function invite(identity: string, options: InviteOptions, command: Command
       "--yes needs --fingerprint: without comparing it, nobody knows whose device it is.",
     );
   }
+  const page = options.page === undefined ? null : pageUrl(options.page);
   const owner = await ownerOf(homeOf(command));
   const inviting = await owner.invite({ identity, expiresIn: options.expiresIn });
-  remark(
-    `Give this to ${visible(inviting.invitation.identity)}, to be used with "guard enrol" or on the page:`,
-  );
-  print(formatInvitation(inviting.invitation));
+  const { invitation } = inviting;
+  if (page) {
+    const link = linkTo(page, invitation);
+    remark(`Give this to ${visible(invitation.identity)}, to be opened where they want to decide:`);
+    print(link);
+    if (process.stderr.isTTY) remark(qrCode(link));
+    const { relay } = parseInvitation(link);
+    if ((await letsIn(relay, page.origin)) === false)
+      remark(`This relay refuses that page: restart it with "guard serve --allow-origin ${page.origin} …".`);
+  } else {
+    remark(`Give this to ${visible(invitation.identity)}, to be used with "guard enrol" or on the page:`);
+    print(formatInvitation(invitation));
+  }
   remark("Waiting for the device …");
   const waiting = await inviting.waitForDevice();
   remark(`Device       ${visible(waiting.name)} (${visible(waiting.origin)})`);

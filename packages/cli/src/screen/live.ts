@@ -41,12 +41,19 @@ export function startScreen(options: { inbox: Inbox; autoOpen?: boolean }): Live
   let above: readonly Line[] = [];
   let instance: ReturnType<typeof render> | null = null;
   let editing = false;
+  /** Prints above without breaking lines: an address in two pieces is none. */
+  let verbatim: ((text: string) => void) | null = null;
 
   const onChange = () => {
     version++;
     for (const listener of listeners) listener();
   };
   const line = (added: Line) => {
+    const widest = Math.max(...added.text.split(" ").map((word) => word.length));
+    if (verbatim && widest >= (process.stdout.columns || 80)) {
+      verbatim(`${added.text}\n`);
+      return;
+    }
     above = [...above, added];
     onChange();
   };
@@ -80,7 +87,8 @@ export function startScreen(options: { inbox: Inbox; autoOpen?: boolean }): Live
 
   function Screen(): ReactElement {
     useSyncExternalStore(subscribe, () => version);
-    const { stdout } = useStdout();
+    const { stdout, write } = useStdout();
+    verbatim = write;
     useInput((input, key) => {
       // Keys that were typed fast arrive in one piece; enter in it is still enter.
       if (/[\r\n]/.test(input) && input.length > 1) {
@@ -126,6 +134,7 @@ export function startScreen(options: { inbox: Inbox; autoOpen?: boolean }): Live
     instance?.clear();
     instance?.unmount();
     instance = null;
+    verbatim = null;
     // What was printed stays on the terminal; the next instance starts below it.
     above = [];
   }

@@ -8,18 +8,21 @@ import { contentPolicy } from "./src/files/headers.ts";
 const integrityOf = (text: string | Uint8Array) =>
   `sha384-${createHash("sha384").update(text).digest("base64")}`;
 
-/** Puts the policy into the document, and the digests of what it loads. */
+/** Puts the policy into the document, and the digests of what it loads: of the bytes that are written, after all others. */
 const sealed: Plugin = {
   name: "sealed",
   apply: "build",
-  transformIndexHtml: {
+  enforce: "post",
+  generateBundle: {
     order: "post",
-    handler(html, { bundle = {} }) {
-      const withPolicy = html.replace(
+    handler(_, bundle) {
+      const page = bundle["index.html"];
+      if (page?.type !== "asset") throw new Error("There is no index.html among what was built.");
+      const withPolicy = String(page.source).replace(
         "<!-- content-security-policy -->",
         `<meta http-equiv="content-security-policy" content="${contentPolicy()}" />`,
       );
-      return withPolicy.replaceAll(/ crossorigin (src|href)="\.\/([^"]+)"/g, (_, attribute, name) => {
+      page.source = withPolicy.replaceAll(/ crossorigin (src|href)="\.\/([^"]+)"/g, (_, attribute, name) => {
         const made = bundle[name];
         if (!made) throw new Error(`The document loads ${name}, which was not built.`);
         const integrity = integrityOf(made.type === "chunk" ? made.code : made.source);

@@ -55,6 +55,9 @@ async function start(): Promise<void> {
     store,
     confinement,
     onProfiles: session.refresh,
+    onEnrolled() {
+      location.hash = "#/";
+    },
     onElsewhere(fragment) {
       history.replaceState(null, "", fragment);
       location.reload();

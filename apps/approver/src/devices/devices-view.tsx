@@ -1,7 +1,7 @@
 /** Who decides on this page, with which keys, and how each gets on with its relay. */
 import { fingerprint } from "@guard/core";
 import { visible } from "@guard/device";
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { fragmentOf } from "../state/routes.ts";
 import type { Connection, Session, SessionState } from "../state/session.ts";
 
@@ -66,6 +66,19 @@ function DeviceCard({ connection, session }: { connection: Connection; session: 
   );
 }
 
+/** Browsers may clear what a page stored, and the keys with it, unless they promised not to. */
+function Storage() {
+  const [kept, setKept] = useState<boolean | null>(null);
+  useEffect(() => void navigator.storage.persisted().then(setKept), []);
+  const text =
+    kept === null
+      ? ""
+      : kept
+        ? "This browser promised to keep what is stored here."
+        : "This browser may clear what is stored here when it runs out of space; then the keys are gone and it takes a new invitation. Installing this page helps.";
+  return <p class="hint">{text}</p>;
+}
+
 export function DevicesView({ session, state }: { session: Session; state: SessionState }) {
   const connections = state.connections ?? [];
   return (
@@ -77,6 +90,7 @@ export function DevicesView({ session, state }: { session: Session; state: Sessi
           <DeviceCard key={connection.profile.device} connection={connection} session={session} />
         ))}
       </ul>
+      {connections.length > 0 && <Storage />}
       <p>
         <a class="button" href={fragmentOf({ view: "enrol" })}>
           Use another invitation

@@ -3,13 +3,12 @@ import { fingerprint, formatInvitation, type Invitation } from "@guard/core";
 import { timeLeft, visible } from "@guard/device";
 import { passkeysAvailable } from "@guard/device/browser";
 import { useEffect, useState } from "preact/hooks";
-import { fragmentOf } from "../state/routes.ts";
 import { useStore } from "../state/store.ts";
 import type { Enrolments } from "./enrolment.ts";
 import { browserName, isAppleTab } from "./platform.ts";
 
 export function EnrolView({ enrolments, now }: { enrolments: Enrolments; now: number }) {
-  const { step, invitation, fingerprint: digits, kept, problem } = useStore(enrolments.state);
+  const { step, invitation, fingerprint: digits, problem } = useStore(enrolments.state);
   return (
     <div class="list single enrol">
       {problem && (
@@ -30,7 +29,6 @@ export function EnrolView({ enrolments, now }: { enrolments: Enrolments; now: nu
       {step === "waiting" && digits && invitation && (
         <Waiting digits={digits} identity={invitation.identity} enrolments={enrolments} />
       )}
-      {step === "done" && <Done kept={kept} />}
     </div>
   );
 }
@@ -83,14 +81,12 @@ interface InvitedProps {
 
 function Invited({ invitation, now, posting, enrolments }: InvitedProps) {
   const [name, setName] = useState(browserName(navigator.userAgent));
-  const [available, setAvailable] = useState(false);
-  const [passkey, setPasskey] = useState(false);
-  useEffect(() => {
-    void passkeysAvailable().then((can) => {
-      setAvailable(can);
-      setPasskey(can);
-    });
-  }, []);
+  const [available, setAvailable] = useState<boolean | null>(null);
+  const [wanted, setWanted] = useState(true);
+  useEffect(() => void passkeysAvailable().then(setAvailable), []);
+  // Asked for all at once: what is chosen here must not change under a finger.
+  if (available === null) return null;
+  const passkey = available && wanted;
   return (
     <form
       onSubmit={(event) => {
@@ -126,7 +122,7 @@ function Invited({ invitation, now, posting, enrolments }: InvitedProps) {
           type="checkbox"
           checked={passkey}
           disabled={!available}
-          onChange={(event) => setPasskey(event.currentTarget.checked)}
+          onChange={(event) => setWanted(event.currentTarget.checked)}
         />
         <span>
           Sign with a passkey
@@ -200,26 +196,6 @@ function Waiting(props: { digits: string; identity: string; enrolments: Enrolmen
       <button type="button" class="button" onClick={() => enrolments.cancel()}>
         The digits differ: stop
       </button>
-    </section>
-  );
-}
-
-function Done({ kept }: { kept: boolean | null }) {
-  return (
-    <section aria-labelledby="done-title">
-      <h1 id="done-title" class="list-title">
-        This device decides now
-      </h1>
-      <p>The owner confirmed it. Requests appear in the inbox by themselves while this page is open.</p>
-      {kept === false && (
-        <p class="hint">
-          The browser did not promise to keep what is stored here. If it clears it, the keys are gone and you
-          need a new invitation. Installing the page, or adding it to the bookmarks, helps.
-        </p>
-      )}
-      <a class="button primary" href={fragmentOf({ view: "inbox" })}>
-        Go to the inbox
-      </a>
     </section>
   );
 }

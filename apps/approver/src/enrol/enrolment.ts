@@ -11,12 +11,10 @@ import type { Confinement } from "../state/relays.ts";
 import { createStore, type Store } from "../state/store.ts";
 
 export interface EnrolmentState {
-  readonly step: "none" | "invited" | "posting" | "waiting" | "done";
+  readonly step: "none" | "invited" | "posting" | "waiting";
   readonly invitation: Invitation | null;
   /** What the owner compares, once it was sent. */
   readonly fingerprint: string | null;
-  /** Whether the browser promised to keep what is stored; null until it is known. */
-  readonly kept: boolean | null;
   /** What went wrong, safe to show. */
   readonly problem: string | null;
 }
@@ -34,7 +32,6 @@ const nothing: EnrolmentState = {
   step: "none",
   invitation: null,
   fingerprint: null,
-  kept: null,
   problem: null,
 };
 
@@ -43,10 +40,12 @@ export function createEnrolments(options: {
   confinement: Confinement;
   /** A profile was added or removed. */
   onProfiles: () => Promise<void>;
+  /** The owner confirmed the device. */
+  onEnrolled: () => void;
   /** The page has to start anew with this fragment, to reach the invitation's relay. */
   onElsewhere: (fragment: string) => void;
 }): Enrolments {
-  const { store, confinement, onProfiles, onElsewhere } = options;
+  const { store, confinement, onProfiles, onEnrolled, onElsewhere } = options;
   const state = createStore<EnrolmentState>(nothing);
   let under: { readonly stop: AbortController; profile: DeviceProfile | null } | null = null;
 
@@ -76,8 +75,11 @@ export function createEnrolments(options: {
       if (stop.signal.aborted) return await drop(enrolling.profile);
       state.set({ step: "waiting", fingerprint: enrolling.fingerprint });
       await enrolling.waitUntilEnrolled({ signal: stop.signal });
-      state.set({ step: "done", invitation: null, kept: await keepStorage() });
       await onProfiles();
+      state.set({ ...nothing });
+      onEnrolled();
+      // Some browsers ask the person, who may take a while; the devices' view says what they promised.
+      await keepStorage();
     } catch (error) {
       if (stop.signal.aborted) return;
       if (mine.profile) await drop(mine.profile);

@@ -6,13 +6,17 @@
  */
 import "./detail.css";
 import type { RequestView } from "@guard/core";
-import { type Decision, type Item, needsCare, suspicious, uninspectable } from "@guard/device";
+import { changedLines, type Decision, type Item, needsCare, suspicious, uninspectable } from "@guard/device";
+import { exclusively } from "@guard/device/browser";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { type Remarks, RemarksContext } from "./arguments-tree.tsx";
 import { Bar } from "./bar.tsx";
+import { checkEdit } from "./check-edit.ts";
 import { type DecideEvent, type Deciding, nextDeciding, type Step, startDeciding } from "./decide.ts";
+import { Changes, changeKeys, EditForm } from "./edit-form.tsx";
 import { explain } from "./explain.ts";
 import { foldedIn } from "./folding.ts";
+import { type FormNode, toForm } from "./form-model.ts";
 import { partsOfRequest, pieceKey } from "./parts.ts";
 import { RejectForm } from "./reject-form.tsx";
 import { AgentSays, Headline, Terms, Why } from "./sections.tsx";
@@ -38,11 +42,14 @@ function OneRequest({ item, now, onBack, onDecided }: DetailProps) {
   const { opened, identity } = item;
   const [tab, setTab] = useState<WhatTab>("tree");
   const [reason, setReason] = useState("");
+  const [form, setForm] = useState<FormNode | null>(null);
+  const [problems, setProblems] = useState<readonly string[]>([]);
   const [covered, setCovered] = useState(0);
   const bar = useRef<HTMLDivElement>(null);
   const remarks = useRemarks(item);
   const inView = useInView(covered);
   const [state, dispatch] = useDeciding(send);
+  useScrollToStep(state.step);
 
   useLayoutEffect(() => {
     const element = bar.current;
@@ -56,7 +63,7 @@ function OneRequest({ item, now, onBack, onDecided }: DetailProps) {
   async function send(decision: Decision): Promise<void> {
     let view: RequestView;
     try {
-      view = await item.device.decide(opened, decision);
+      view = await exclusively(opened.request, () => item.device.decide(opened, decision));
     } catch (error) {
       dispatch({ kind: "refused", problem: explain(error) });
       return;
@@ -73,10 +80,32 @@ function OneRequest({ item, now, onBack, onDecided }: DetailProps) {
   const waived = new Set(
     [...remarks.folded.values()].filter((fold) => fold.waived).map(({ path }) => pieceKey(path, 0)),
   );
-  const unseen = inView.unseen(keys).filter((key) => !waived.has(key));
+  const { step } = state;
+  const [edited, changes] = useMemo(() => {
+    const edited = step.kind === "reviewing" ? { args: step.args } : {};
+    return [
+      edited,
+      "args" in edited ? changeKeys(changedLines(opened.args, edited.args).length) : [],
+    ] as const;
+  }, [step, opened.args]);
+  const unseen = inView.unseen([...changes, ...keys]).filter((key) => !waived.has(key));
   const decide = (decision: Decision, at: number) =>
     dispatch({ kind: "decide", decision, at, unseen: unseen.length, ended: ended !== null });
   const go = (to: Step, at: number) => dispatch({ kind: "go", to, at, ended: ended !== null });
+  const start = (kind: "reading" | "rejecting" | "editing", at: number) => {
+    if (kind === "editing") setForm((before) => before ?? toForm(opened.schema, opened.args));
+    go({ kind }, at);
+  };
+  const review = (at: number) => {
+    if (!form) return;
+    const checked = checkEdit(form, opened.args, opened.schema);
+    if (checked.kind === "usable") {
+      setProblems([]);
+      go({ kind: "reviewing", args: checked.args }, at);
+    } else {
+      setProblems(checked.kind === "unchanged" ? ["Nothing was changed yet."] : checked.problems);
+    }
+  };
 
   return (
     <article class="detail" aria-labelledby="detail-title">
@@ -90,9 +119,13 @@ function OneRequest({ item, now, onBack, onDecided }: DetailProps) {
           <AgentSays opened={opened} />
           <Why opened={opened} />
           <Terms opened={opened} identity={identity} />
+          {"args" in edited && <Changes before={opened.args} after={edited.args} />}
         </Watching.Provider>
       </RemarksContext.Provider>
-      {state.step.kind === "rejecting" && <RejectForm reason={reason} onReason={setReason} />}
+      {step.kind === "editing" && form && (
+        <EditForm opened={opened} form={form} problems={problems} onChange={setForm} />
+      )}
+      {step.kind === "rejecting" && <RejectForm reason={reason} onReason={setReason} />}
       <Bar
         barRef={bar}
         state={state}
@@ -104,14 +137,22 @@ function OneRequest({ item, now, onBack, onDecided }: DetailProps) {
           setTab("tree");
           requestAnimationFrame(() => inView.showNext(unseen));
         }}
-        onApprove={(at) => decide({ decision: "approve" }, at)}
+        onApprove={(at) => decide({ decision: "approve", ...edited }, at)}
         onReject={(at) => decide({ decision: "reject", reason: reason.trim() || null }, at)}
-        onGo={(to, at) => go({ kind: to }, at)}
-        onReview={() => {}}
+        onGo={start}
+        onReview={review}
         onAgain={(at) => dispatch({ kind: "again", at, ended: ended !== null })}
       />
     </article>
   );
+}
+
+/** Brings what a step asks for into view; coming back, the request is where it was. */
+function useScrollToStep(step: Step) {
+  useEffect(() => {
+    if (step.kind === "reading") return;
+    document.querySelector(".detail [data-step]")?.scrollIntoView({ block: "start" });
+  }, [step]);
 }
 
 /** The machine of decide.ts, at work: every press is judged by the state that the one before it left. */

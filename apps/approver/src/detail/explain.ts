@@ -3,18 +3,10 @@ import { isGuardError } from "@guard/core";
 import { visible } from "@guard/device";
 import type { Problem } from "./decide.ts";
 
-/** Names under which browsers say that somebody closed the passkey's window, or let it run out. */
-const declined = new Set(["NotAllowedError", "AbortError", "WebAuthnError"]);
-
 export function explain(error: unknown): Problem {
   const open = (text: string): Problem => ({ text, kind: "open" });
   const final = (text: string): Problem => ({ text, kind: "final" });
   if (!isGuardError(error)) {
-    if (error instanceof Error && declined.has(error.name)) {
-      return open(
-        "The passkey was not used, so nothing was signed and nothing was sent. Press again to try again.",
-      );
-    }
     const message = error instanceof Error ? error.message : String(error);
     return open(
       `Something failed in this page: ${visible(message)} Nothing was confirmed. Press again to try again.`,

@@ -67,13 +67,7 @@ export function HoldButton(props: {
       onKeyUp={cancel}
       onBlur={cancel}
     >
-      <span>
-        {held
-          ? "Keep holding …"
-          : short
-            ? `Hold longer to ${label.toLowerCase()}`
-            : `Hold to ${label.toLowerCase()}`}
-      </span>
+      <span>{held ? "Keep holding …" : `${label}: hold${short ? " longer" : ""}`}</span>
     </button>
   );
 }

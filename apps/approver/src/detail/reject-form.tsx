@@ -9,7 +9,7 @@ export function RejectForm({ reason, onReason }: { reason: string; onReason: (re
     field.current?.focus();
   }, []);
   return (
-    <section class="reject-form" aria-labelledby="detail-reject">
+    <section class="reject-form" data-step aria-labelledby="detail-reject">
       <h2 id="detail-reject">Reject</h2>
       <label>
         Why? The agent reads this; you may leave it empty.

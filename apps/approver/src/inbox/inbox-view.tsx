@@ -80,7 +80,7 @@ export function InboxView(props: {
       {fresh.length > 0 && (
         <>
           <button type="button" class="fresh-bar" onClick={sort}>
-            {waiting.length} new{grave > 0 && `, ${grave} critical`} · sort by urgency
+            {waiting.length} new{grave > 0 && `, ${grave} critical`} · sort them in
           </button>
           <ul class="rows" aria-label="New requests">
             {draw(fresh)}

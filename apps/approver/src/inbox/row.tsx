@@ -11,16 +11,17 @@ export function preview(args: Item["opened"]["args"]): string {
       ? visibleString(value.slice(0, longest))
       : typeof value === "object" && value !== null
         ? Array.isArray(value)
-          ? `[${value.length}]`
+          ? `[${value.length} values]`
           : "{…}"
         : String(value);
   const members =
     typeof args === "object" && args !== null && !Array.isArray(args)
       ? Object.entries(args)
-          .slice(0, 12)
+          // More of them than fit in any case.
+          .slice(0, longest)
           .map(([name, value]) => `${visible(name.slice(0, longest))}: ${part(value)}`)
       : [part(args)];
-  const line = members.join("   ");
+  const line = members.join(" · ");
   return line.length > longest ? `${line.slice(0, longest)}…` : line;
 }
 

@@ -97,7 +97,7 @@ export class WaitTimeoutError extends GuardError {
   }
 }
 
-/** The agent withdrew the request. */
+/** The agent withdrew the request, or a person the prompt for their passkey; nothing was signed. */
 export class CancelledError extends GuardError {
   override readonly name: string = "CancelledError";
   constructor(message: string, options: GuardErrorOptions = {}) {

@@ -15,6 +15,7 @@ import type { RelayClient } from "./client.ts";
 /** Where a process keeps the highest roster that it has seen, so that a restart does not go back. */
 export interface RosterStore {
   load(): Promise<readonly Signed[] | null>;
+  /** @throws VerificationError where another history is kept there by now: a fork. */
   save(entries: readonly Signed[]): Promise<void>;
 }
 
@@ -110,8 +111,17 @@ export function followRoster(options: {
       if (entries.length === 0 || roster.head.seq >= page.head.seq) break;
     }
     syncedAt = performance.now();
-    if (store && roster !== before) await store.save(roster.entries);
+    if (store && roster !== before) await keep(store, roster);
     return roster;
+  }
+
+  async function keep(store: RosterStore, known: Roster): Promise<void> {
+    try {
+      await store.save(known.entries);
+    } catch (error) {
+      if (isGuardError(error, "verification_failed")) stopped = error as VerificationError;
+      throw error;
+    }
   }
 
   function enqueue(work: () => Promise<Roster>): Promise<Roster> {

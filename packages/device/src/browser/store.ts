@@ -11,6 +11,7 @@ import {
   idOf,
   type RosterStore,
   type Signed,
+  UnavailableError,
   utf8,
   VerificationError,
 } from "@guard/core";
@@ -56,8 +57,9 @@ const channelName = "guard/devices";
 export async function openBrowserStore(): Promise<BrowserDeviceStore> {
   let opened: Promise<IDBPDatabase<Schema>> | null = null;
   // Browsers end connections of pages that slept, and a newer page asks for its turn: the next use opens again.
-  const database = () => {
-    opened ??= openDB<Schema>("guard", 1, {
+  const database = (): Promise<IDBPDatabase<Schema>> => {
+    if (opened) return opened;
+    const opening = openDB<Schema>("guard", 1, {
       upgrade(db) {
         db.createObjectStore("profile");
         db.createObjectStore("roster");
@@ -70,6 +72,13 @@ export async function openBrowserStore(): Promise<BrowserDeviceStore> {
       terminated() {
         opened = null;
       },
+    });
+    opened = opening.catch((cause: unknown) => {
+      opened = null;
+      throw new UnavailableError(
+        "This browser's storage cannot be opened. Reload the page; a private window may have none.",
+        { cause },
+      );
     });
     return opened;
   };

@@ -36,10 +36,30 @@ if (isLive) await live();
 else await scripted(answers[identity] ?? []);
 process.exit(0);
 
-/** Tells the demo what its person answered, so that it can be compared with what ran. */
+/** Tells the demo what its person answered, here or on the page, so that it can be compared with what ran. */
 function telling(opened: Device): Device {
   return {
     ...opened,
+    async open(view) {
+      const found = await opened.open(view);
+      const { request, tool, args } = found;
+      for (const { identity, device, decision, edited } of found.answers) {
+        if (identity !== profile.identity || device === profile.device || answered.has(request)) continue;
+        answered.add(request);
+        const given = edited ? null : (args as ScriptedCall["args"]);
+        const answer = { request, tool, identity, decision, reason: null, args: given, edited };
+        report({
+          kind: "answered",
+          answer,
+          line: said(
+            names([identity]),
+            `${decision === "reject" ? "rejects" : "approves"} it on the page`,
+            "dim",
+          ),
+        });
+      }
+      return found;
+    },
     async decide(request, decision) {
       const view = await opened.decide(request, decision);
       const asked = request.args as ScriptedCall["args"];
@@ -63,7 +83,14 @@ function telling(opened: Device): Device {
   };
 }
 
-function spoken({ identity, decision, edited, tool, args, reason }: GivenAnswer): Line {
+function spoken({
+  identity,
+  decision,
+  edited,
+  tool,
+  args,
+  reason,
+}: GivenAnswer & { args: ScriptedCall["args"] }): Line {
   const verb = decision === "reject" ? "rejects" : edited ? "approves with changes:" : "approves";
   const words = `${verb} ${inWords(tool, args)}${reason === null ? "" : ` (“${reason}”)`}`;
   return said(names([identity]), words, decision === "reject" ? "danger" : "good");

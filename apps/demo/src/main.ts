@@ -12,6 +12,7 @@ import { join } from "node:path";
 import { canonicalJson, type Roster } from "@guard/core";
 import { type Framework, type Options, readOptions, usage } from "./options.ts";
 import { type Line, print, table } from "./output.ts";
+import { buildPage } from "./page.ts";
 import { play } from "./play.ts";
 import type { Reckoning } from "./reckon.ts";
 import { openStage } from "./stage.ts";
@@ -102,7 +103,15 @@ async function demo(options: Options): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), "guard-demo-"));
   const homeOf = (framework: Framework) => join(directory, framework);
   introduce(options, live, model);
-  const curtain = openStage({ directory, live, suspend, onFailed: stopped.reject, onQuit: () => stop(130) });
+  if (live) await buildPage();
+  const curtain = openStage({
+    directory,
+    live,
+    open: options.open,
+    suspend,
+    onFailed: stopped.reject,
+    onQuit: () => stop(130),
+  });
   const limit = 60 + 15 * (frameworks.length - 1);
   const overdue = live
     ? undefined

@@ -13,6 +13,8 @@ export interface Options {
   readonly suspend: boolean;
   /** Where to leave what the evidence is verified with. */
   readonly keep: string | undefined;
+  /** Opens the page in a browser, where somebody sits here. */
+  readonly open: boolean;
 }
 
 export const usage = `Usage: pnpm demo [options]
@@ -21,6 +23,7 @@ export const usage = `Usage: pnpm demo [options]
   --suspend         the agent's process exits while it waits for people; another one resumes it, is killed, and a
                     third one ends what was begun. Without it, the agent waits.
   --headless        scripted people; also where there is no terminal
+  --no-open         do not open the page in a browser; its address is printed
   --keep DIR        leaves the evidence there, its checkpoints, and the roster to verify them by (roster.json)
   --help            this text`;
 
@@ -32,6 +35,7 @@ export function readOptions(args: readonly string[]): Options | null {
       framework: { type: "string", default: frameworks[0] },
       suspend: { type: "boolean", default: false },
       headless: { type: "boolean", default: false },
+      "no-open": { type: "boolean", default: false },
       keep: { type: "string" },
       help: { type: "boolean", short: "h", default: false },
     },
@@ -42,5 +46,5 @@ export function readOptions(args: readonly string[]): Options | null {
   if (named.length === 0) {
     throw new Error(`There is no framework "${framework}": it is one of ${frameworks.join(", ")}, all.`);
   }
-  return { headless, frameworks: named, suspend, keep };
+  return { headless, frameworks: named, suspend, keep, open: !values["no-open"] };
 }

@@ -33,8 +33,8 @@ export interface GivenAnswer {
   readonly identity: string;
   readonly decision: "approve" | "reject";
   readonly reason: string | null;
-  /** The arguments that may run by this answer. */
-  readonly args: ScriptedCall["args"];
+  /** The arguments that may run by this answer. Null where the page changed them: it told the agent alone. */
+  readonly args: ScriptedCall["args"] | null;
   readonly edited: boolean;
 }
 

@@ -60,7 +60,7 @@ export interface ReckonOptions {
 }
 
 type Act = Pick<Effect, "tool" | "args">;
-type Approved = Act & { readonly edited: boolean };
+type Approved = Pick<GivenAnswer, "tool" | "args" | "edited">;
 
 export async function reckon(options: ReckonOptions): Promise<Reckoning> {
   const { journal, roster, scripted, suspend } = options;
@@ -93,8 +93,15 @@ export async function reckon(options: ReckonOptions): Promise<Reckoning> {
     byRule.every(({ tool, args }) => tool === "refund" && (args.amount as number) <= 50),
     "something ran unasked that no rule allows",
   );
-  const should = sorted([...approved, ...byRule]);
-  const did = sorted(effects);
+  // What the page changed only the agent was told: that it is what ran, the chain proves.
+  const unknown = new Set(
+    ends
+      .filter((call) => approvedOf(journal, call).some(({ args }) => args === null))
+      .map(({ callId }) => callId),
+  );
+  const known = approved.flatMap(({ tool, args }) => (args === null ? [] : [{ tool, args }]));
+  const should = sorted([...known, ...byRule]);
+  const did = sorted(effects.filter(({ callId }) => !unknown.has(callId)));
   must(
     canonicalJson(should) === canonicalJson(did),
     `the shop's rows are not what was approved: ${did.join(" ")} instead of ${should.join(" ")}`,

@@ -8,6 +8,7 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { ed25519Signer, formatInvitation, foundApp, type Owner } from "@guard/core";
 import { type Line, names, print, said } from "./output.ts";
+import { offerPage } from "./page.ts";
 import { type Child, type Order, type Report, type StartOptions, start } from "./processes.ts";
 import { type Journal, newJournal } from "./reckon.ts";
 import { alice, people } from "./story.ts";
@@ -31,6 +32,8 @@ export interface StageOptions {
   readonly directory: string;
   /** Alice is at the terminal. */
   readonly live: boolean;
+  /** Whether to open the page in a browser, where somebody is live. */
+  readonly open: boolean;
   readonly suspend: boolean;
   readonly onFailed: (error: unknown) => void;
   readonly onQuit: () => void;
@@ -43,7 +46,7 @@ export interface Curtain {
   close(): Promise<void>;
 }
 
-export function openStage({ directory, live, suspend, onFailed, onQuit }: StageOptions): Curtain {
+export function openStage({ directory, live, open, suspend, onFailed, onQuit }: StageOptions): Curtain {
   const children: Child[] = [];
   const approvers: Child[] = [];
   let journal = newJournal();
@@ -51,6 +54,7 @@ export function openStage({ directory, live, suspend, onFailed, onQuit }: StageO
   /** Whoever has the terminal prints. */
   let screen: Child | null = null;
   let closed = false;
+  const ending = new AbortController();
   const watching = new Set<() => void>();
 
   function show(line: Line): void {
@@ -127,11 +131,16 @@ export function openStage({ directory, live, suspend, onFailed, onQuit }: StageO
 
   async function set(): Promise<Stage> {
     const operatorToken = randomBytes(32).toString("base64url");
-    const env = { DEMO_DATABASE: join(directory, "relay.db"), DEMO_OPERATOR_TOKEN: operatorToken };
+    const env = {
+      DEMO_DATABASE: join(directory, "relay.db"),
+      DEMO_OPERATOR_TOKEN: operatorToken,
+      DEMO_LIVE: live ? "1" : "0",
+    };
     const relay = await urlOf(run("relay", env));
     const liar = run("lying-relay", { DEMO_RELAY: relay });
     const owner = await foundApp({ relay, operatorToken, signer: await ed25519Signer(randomBytes(32)) });
     for (const identity of people) await enrol(owner, identity);
+    if (live) await offerPage({ owner, identity: alice, open, signal: ending.signal, show });
     const tellAll = (order: Order) => {
       for (const child of approvers) child.tell(order);
     };
@@ -158,6 +167,7 @@ export function openStage({ directory, live, suspend, onFailed, onQuit }: StageO
 
   async function close(): Promise<void> {
     closed = true;
+    ending.abort();
     for (const child of children.toReversed()) await child.stop();
     screen = null;
   }

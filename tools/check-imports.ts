@@ -1,5 +1,5 @@
-// Who may import whom (docs/architecture.md): plugins, device and relay import core; testing imports core,
-// device and relay; the command line, apps and tests import anything; core imports none of them, no agent
+// Who may import whom (docs/architecture.md): plugins, device and relay import core; testing and the page import core,
+// device (testing the relay too); the command line, apps and tests import anything; core imports none of them, no agent
 // framework, and no `node:` module outside its tests. Prints each breach as file:line and exits with 1.
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -13,6 +13,7 @@ export const allowed: Readonly<Record<string, readonly string[] | "anything">> =
   "vercel-ai": ["core"],
   langgraph: ["core"],
   mastra: ["core"],
+  approver: ["core", "device"],
   cli: "anything",
 };
 const frameworks = /^(ai|@ai-sdk\/|@langchain\/|langchain|@mastra\/|@openai\/|@modelcontextprotocol\/)/;
@@ -24,7 +25,7 @@ export function breaches(name: string, file: string, text: string): string[] {
   const may = allowed[name];
   if (may === undefined) return [`${file}:1 is of a package that this rule does not know: add ${name} to it`];
   if (may === "anything") return [];
-  const test = /\.(test|fixture)\.tsx?$|\/test\/|\/fixture\.ts$/.test(file);
+  const test = /\.(test|fixture|page)\.tsx?$|\/test\/|\/fixture\.ts$/.test(file);
   const found: string[] = [];
   for (const match of text.matchAll(imports)) {
     const target = match[2] as string;
@@ -56,7 +57,7 @@ export function breaches(name: string, file: string, text: string): string[] {
 
 if (import.meta.main) {
   const root = join(import.meta.dirname, "..");
-  const files = globSync("packages/*/src/**/*.{ts,tsx}", { cwd: root });
+  const files = globSync(["packages/*/src/**/*.{ts,tsx}", "apps/approver/src/**/*.{ts,tsx}"], { cwd: root });
   const found = files.flatMap((file) =>
     breaches(file.split(/[\\/]/)[1] ?? "", file, readFileSync(join(root, file), "utf8")),
   );

@@ -46,6 +46,20 @@ test("profiles are kept one for each relay, app and identity, readable by their 
   expect(await store.list()).toHaveLength(1);
 });
 
+test("a key that only its browser can keep is refused before anything is written", async () => {
+  const directory = await fresh();
+  const alice = await profile("alice");
+  const use: KeyUsage[] = ["sign", "verify"];
+  const { privateKey } = (await crypto.subtle.generateKey("Ed25519", false, use)) as CryptoKeyPair;
+  for (const secrets of [
+    { ...alice.secrets, signing: privateKey },
+    { ...alice.secrets, encryption: privateKey },
+  ]) {
+    await expect(fileDeviceStore(directory).save({ ...alice, secrets })).rejects.toThrow(/openBrowserStore/);
+  }
+  expect(await fileDeviceStore(directory).list()).toEqual([]);
+});
+
 test("secret-leak: a damaged profile is named without its content", async () => {
   const directory = await fresh();
   const store = fileDeviceStore(directory);

@@ -40,6 +40,17 @@ describe("MLKEM768-X25519", () => {
     expect(again.enc).not.toEqual(sealed.enc);
   });
 
+  it.skipIf(kemProvider() !== "webcrypto")("a key that never leaves WebCrypto opens, too", async () => {
+    const use = ["encapsulateBits", "decapsulateBits"] as unknown as KeyUsage[];
+    const made = await crypto.subtle.generateKey({ name: "MLKEM768-X25519" }, false, use);
+    const { privateKey } = made as CryptoKeyPair;
+    expect(privateKey.extractable).toBe(false);
+    const key = await decryptionKey(privateKey);
+    const sealed = await hpkeSeal(fromBase64url(key.publicKey), text, { info, aad, provider: "noble" });
+    expect(await key.open(sealed, info, aad)).toEqual(text);
+    await expect(key.open(sealed, "guard/v1/other", aad)).rejects.toBeInstanceOf(VerificationError);
+  });
+
   it.each(
     Object.entries(sealedElsewhere).flatMap(([from, sealed]) =>
       providers.map((to) => ({ from, to, sealed })),

@@ -83,7 +83,7 @@ function Plain({ value, path }: { value: Exclude<Json, string>; path: string }) 
     );
   }
   return (
-    <span ref={ref} class="plain">
+    <span ref={ref} class="scalar">
       {JSON.stringify(value)}
     </span>
   );

@@ -82,16 +82,11 @@ function Buttons(props: BarProps) {
           <PressButton
             {...common}
             kind="reject"
-            label="Reject …"
+            label="Reject…"
             onPress={(at) => props.onGo("rejecting", at)}
           />
           {editable && (
-            <PressButton
-              {...common}
-              kind="plain"
-              label="Edit …"
-              onPress={(at) => props.onGo("editing", at)}
-            />
+            <PressButton {...common} kind="plain" label="Edit…" onPress={(at) => props.onGo("editing", at)} />
           )}
           {approve("Approve")}
         </>

@@ -20,7 +20,7 @@ import { type FormNode, toForm } from "./form-model.ts";
 import { partsOfRequest, pieceKey } from "./parts.ts";
 import { RejectForm } from "./reject-form.tsx";
 import { AgentSays, Headline, Terms, Why } from "./sections.tsx";
-import { useInView, Watching } from "./use-in-view.ts";
+import { type Covered, useInView, Watching } from "./use-in-view.ts";
 import { What, type WhatTab } from "./what.tsx";
 
 export interface DetailProps {
@@ -44,7 +44,8 @@ function OneRequest({ item, now, onBack, onDecided }: DetailProps) {
   const [reason, setReason] = useState("");
   const [form, setForm] = useState<FormNode | null>(null);
   const [problems, setProblems] = useState<readonly string[]>([]);
-  const [covered, setCovered] = useState(0);
+  const [covered, setCovered] = useState<Covered>({ top: 0, bottom: 0 });
+  const article = useRef<HTMLElement>(null);
   const bar = useRef<HTMLDivElement>(null);
   const remarks = useRemarks(item);
   const inView = useInView(covered);
@@ -52,10 +53,15 @@ function OneRequest({ item, now, onBack, onDecided }: DetailProps) {
   useScrollToStep(state.step);
 
   useLayoutEffect(() => {
-    const element = bar.current;
-    if (!element) return;
-    const measure = new ResizeObserver(() => setCovered(element.offsetHeight));
-    measure.observe(element);
+    if (!bar.current || !article.current) return;
+    const [lower, whole] = [bar.current, article.current];
+    const measure = new ResizeObserver(() => {
+      const bottom = lower.offsetHeight;
+      // The style sheet knows what stays on top of the page.
+      const top = Number.parseFloat(getComputedStyle(whole).scrollMarginTop) || 0;
+      setCovered((before) => (before.top === top && before.bottom === bottom ? before : { top, bottom }));
+    });
+    measure.observe(lower);
     return () => measure.disconnect();
   }, []);
   useEffect(() => document.getElementById("detail-title")?.focus({ preventScroll: true }), []);
@@ -108,7 +114,7 @@ function OneRequest({ item, now, onBack, onDecided }: DetailProps) {
   };
 
   return (
-    <article class="detail" aria-labelledby="detail-title">
+    <article ref={article} class="detail" aria-labelledby="detail-title">
       <button type="button" class="back" onClick={onBack}>
         ‹ Back
       </button>

@@ -46,7 +46,7 @@ function Line({ kind, text, part }: { kind: keyof typeof signs; text: string; pa
   return (
     <li ref={ref} class={kind}>
       <span aria-hidden="true">{signs[kind]} </span>
-      <span class="spoken">{words[kind]}</span>
+      <span class="unseen">{words[kind]}</span>
       {text}
     </li>
   );

@@ -3,7 +3,7 @@
 import type { Json } from "@guard/core";
 import { visible, visibleJson } from "@guard/device";
 import { useId } from "preact/hooks";
-import { blank, type FormMember, type FormNode, toForm } from "./form-model.ts";
+import { blankForm, type FormMember, type FormNode } from "./form-model.ts";
 
 interface FieldProps<Node extends FormNode = FormNode> {
   label: string;
@@ -108,11 +108,17 @@ function NullableField({ label, node, root, onChange }: Of<"nullable">) {
           id={id}
           type="checkbox"
           checked={!node.isNull}
-          onChange={(event) => onChange({ ...node, isNull: !event.currentTarget.checked })}
+          onChange={(event) =>
+            onChange({
+              ...node,
+              isNull: !event.currentTarget.checked,
+              node: node.node ?? blankForm(node.inner, root),
+            })
+          }
         />
         <label for={id}>{label} has a value</label>
       </div>
-      {!node.isNull && (
+      {!node.isNull && node.node && (
         <Field
           label={label}
           node={node.node}
@@ -132,13 +138,15 @@ function ObjectField({ label, node, root, onChange }: Of<"object">) {
       <legend>{label}</legend>
       {node.members.map((member) => {
         const name = visible(member.name) || "(no name)";
-        if (!member.present) {
+        if (!member.present || !member.node) {
           return (
             <button
               key={member.name}
               type="button"
               class="small"
-              onClick={() => change({ ...member, present: true })}
+              onClick={() =>
+                change({ ...member, present: true, node: member.node ?? blankForm(member.schema, root) })
+              }
             >
               Add {name}
             </button>
@@ -197,9 +205,7 @@ function ListField({ label, node, root, onChange }: Of<"list">) {
       <button
         type="button"
         class="small"
-        onClick={() =>
-          onChange({ ...node, entries: [...node.entries, toForm(items, blank(items, root), root)] })
-        }
+        onClick={() => onChange({ ...node, entries: [...node.entries, blankForm(items, root)] })}
       >
         Add an entry
       </button>

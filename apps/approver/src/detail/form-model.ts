@@ -18,8 +18,13 @@ export type FormNode = Common &
     | { readonly kind: "number"; readonly text: string }
     | { readonly kind: "boolean"; readonly value: boolean }
     | { readonly kind: "choice"; readonly options: readonly Json[]; readonly chosen: number }
-    /** A value that may be null: `node` is what it is otherwise. */
-    | { readonly kind: "nullable"; readonly isNull: boolean; readonly node: FormNode }
+    /** A value that may be null, and then has no `node` yet: a schema may go on for ever. */
+    | {
+        readonly kind: "nullable";
+        readonly isNull: boolean;
+        readonly inner: Schema;
+        readonly node: FormNode | null;
+      }
     | { readonly kind: "object"; readonly members: readonly FormMember[] }
     | { readonly kind: "list"; readonly entries: readonly FormNode[] }
     | { readonly kind: "json"; readonly text: string }
@@ -28,7 +33,9 @@ export interface FormMember {
   readonly name: string;
   readonly required: boolean;
   readonly present: boolean;
-  readonly node: FormNode;
+  readonly schema: Json | undefined;
+  /** Null until the member is there. */
+  readonly node: FormNode | null;
 }
 
 /** What a person typed that is no value. */
@@ -89,9 +96,10 @@ export function toForm(given: Json | undefined, value: Json, root: Json = given 
     if (chosen >= 0) return { kind: "choice", schema, options, chosen };
   }
   const inner = withoutNull(schema, root);
-  if (inner) {
-    const node = toForm(inner, value === null ? blank(inner, root) : value, root);
-    return { kind: "nullable", schema, isNull: value === null, node };
+  // One null at a time: a schema may say "this or null" of itself.
+  if (inner && !withoutNull(inner, root)) {
+    const isNull = value === null;
+    return { kind: "nullable", schema, isNull, inner, node: isNull ? null : toForm(inner, value, root) };
   }
   const type = own(schema, "type") ?? (isObject(own(schema, "properties")) ? "object" : undefined);
   if (typeof value === "string" && type === "string") return { kind: "text", schema, text: value };
@@ -121,14 +129,19 @@ function objectForm(schema: Schema, value: Schema, root: Json): FormNode {
       name,
       present,
       required: required.includes(name),
-      node: toForm(below, present ? (value[name] as Json) : blank(below, root), root),
+      schema: below,
+      node: present ? toForm(below, value[name] as Json, root) : null,
     };
   });
   return { kind: "object", schema, members };
 }
 
+/** The form for a value that is added. */
+export const blankForm = (schema: Json | undefined, root: Json): FormNode =>
+  toForm(schema, blank(schema, root), root);
+
 /** What stands in a field that is added: the schema's default, else the emptiest value of its type. */
-export function blank(given: Json | undefined, root: Json, depth = 0): Json {
+function blank(given: Json | undefined, root: Json, depth = 0): Json {
   const schema = resolve(given, root);
   const preset = own(schema, "default");
   if (preset !== undefined) return preset;
@@ -176,12 +189,12 @@ export function fromForm(form: FormNode, where = "The value"): Json {
     case "choice":
       return form.options[form.chosen] as Json;
     case "nullable":
-      return form.isNull ? null : fromForm(form.node, where);
+      return form.isNull || !form.node ? null : fromForm(form.node, where);
     case "object":
       return Object.fromEntries(
-        form.members
-          .filter(({ present }) => present)
-          .map(({ name, node }) => [name, fromForm(node, JSON.stringify(name))]),
+        form.members.flatMap(({ name, node, present }) =>
+          present && node ? [[name, fromForm(node, JSON.stringify(name))]] : [],
+        ),
       );
     case "list":
       return form.entries.map((entry, i) => fromForm(entry, `${where}, entry ${i + 1},`));

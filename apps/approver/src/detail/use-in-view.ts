@@ -36,8 +36,13 @@ export interface InView {
 
 const thresholds = Array.from({ length: 21 }, (_, i) => i / 20);
 
-/** `covered`: the height of what lies over the lower end of the view, in CSS pixels. */
-export function useInView(covered: number): InView {
+/** What lies over the view's upper and lower end, in CSS pixels. */
+export interface Covered {
+  readonly top: number;
+  readonly bottom: number;
+}
+
+export function useInView({ top, bottom }: Covered): InView {
   const seen = useMemo(createSeen, []);
   const [, redraw] = useReducer<number, undefined>((count) => count + 1, 0);
   const places = useRef(new Map<string, Element>());
@@ -61,7 +66,7 @@ export function useInView(covered: number): InView {
         }
         if (news) redraw(undefined);
       },
-      { rootMargin: `0px 0px -${Math.ceil(covered)}px 0px`, threshold: thresholds },
+      { rootMargin: `${-Math.ceil(top)}px 0px ${-Math.ceil(bottom)}px 0px`, threshold: thresholds },
     );
     const watcher: Watcher = {
       place,
@@ -77,7 +82,7 @@ export function useInView(covered: number): InView {
       },
     };
     return { observer, watcher };
-  }, [covered, place, seen]);
+  }, [top, bottom, place, seen]);
   useEffect(() => () => observer.disconnect(), [observer]);
 
   return {

@@ -16,29 +16,23 @@ import {
   ExpiredError,
   followRoster,
   isGuardError,
-  isPassing,
   type Json,
-  newBackoff,
-  type RequestList,
   type RequestView,
   type Roster,
   replyDigest,
-  requestListSchema,
   requestViewSchema,
-  retryAfterIn,
   type Signer,
   type Statement,
-  type StreamEvent,
   sealReply,
   signObject,
   UnavailableError,
   unwound,
   ValidationError,
 } from "@guard/core";
-import { deviceChanges } from "./changes.ts";
 import { deviceKeys } from "./keys.ts";
 import { type Opened, type OpenedRequest, openView } from "./open.ts";
 import type { DeviceProfile, DeviceStore } from "./profile.ts";
+import { createReader, type Reader } from "./reader.ts";
 
 export interface OpenDeviceOptions {
   readonly profile: DeviceProfile;
@@ -60,29 +54,9 @@ export interface Decision {
   readonly args?: Json;
 }
 
-export interface Device {
+export interface Device extends Reader {
   readonly profile: DeviceProfile;
   roster(): Roster;
-  /**
-   * Everything open now, and then every request that changes, until `signal` aborts. `onConnection` hears null
-   * when the relay was heard, and otherwise what keeps the device from it, which is waited out.
-   * @throws GuardError where waiting is of no use: the device was revoked, the roster forked.
-   */
-  requests(options: {
-    signal: AbortSignal;
-    onConnection?: (problem: unknown) => void;
-  }): AsyncGenerator<RequestView>;
-  /** Whoever follows {@link requests} connects anew at once: after sleep a stream may be dead without a word. */
-  wake(): void;
-  /** Everything that is open now. */
-  list(): Promise<readonly RequestView[]>;
-  /**
-   * A page of what does not wait for an answer any more, newest first: what is approved or running and has not
-   * ended, then what has. `before` is the id of the last request of the page before.
-   */
-  history(options?: { before?: string }): Promise<readonly RequestView[]>;
-  /** One request by its id. */
-  get(request: string): Promise<RequestView>;
   /** @throws VerificationError where something about the request is not as its agent signed it. */
   open(view: RequestView): Promise<OpenedRequest>;
   /**
@@ -120,83 +94,10 @@ export async function openDevice(options: OpenDeviceOptions): Promise<Device> {
     );
   }
 
+  const reader = createReader({ client, follower, onProblem });
   const papers = new WeakMap<OpenedRequest, Opened & { readonly clock: () => number }>();
   /** What was decided, and its signed answer; null where the relay refused that for its time. */
   const given = new Map<string, { readonly choice: string; readonly answer: Promise<Answer> | null }>();
-
-  /** What of {@link requests} is under way. */
-  const rounds = new Set<AbortController>();
-
-  async function listed(query: string): Promise<RequestList["requests"]> {
-    return (await client.call("GET", `/v1/requests?${query}`, { schema: requestListSchema })).value.requests;
-  }
-
-  async function get(request: string): Promise<RequestView> {
-    const path = `/v1/requests/${encodeURIComponent(request)}`;
-    return (await client.call("GET", path, { schema: requestViewSchema })).value;
-  }
-
-  async function* requests({
-    signal,
-    onConnection,
-  }: Parameters<Device["requests"]>[0]): AsyncGenerator<RequestView> {
-    const open = new Map<string, number>();
-    const backoff = newBackoff();
-    const lost = (problem: unknown) => {
-      onProblem?.(problem);
-      onConnection?.(problem);
-    };
-    while (!signal.aborted) {
-      let away = 0;
-      const round = new AbortController();
-      const either = AbortSignal.any([signal, round.signal]);
-      rounds.add(round);
-      try {
-        for await (const change of deviceChanges({ client, signal: either, onProblem: lost })) {
-          onConnection?.(null);
-          for (const id of await changedIds(change, open)) {
-            const view = await get(id);
-            if (view.state === "pending") open.set(id, view.version);
-            else open.delete(id);
-            yield view;
-          }
-        }
-      } catch (error) {
-        if (signal.aborted) return;
-        if (!isWaitedOut(error)) throw error;
-        lost(error);
-        away = retryAfterIn(error);
-      } finally {
-        rounds.delete(round);
-      }
-      // From the beginning: what could not be read is listed again.
-      if (!round.signal.aborted) await backoff.pause(signal, away);
-    }
-  }
-
-  /** An outage, or one bad answer of the relay; a roster that forked is neither, and neither is a refused token. */
-  function isWaitedOut(error: unknown): boolean {
-    if (isGuardError(error, "verification_failed")) return follower.current() !== null;
-    return isPassing(error);
-  }
-
-  async function changedIds(change: StreamEvent, open: Map<string, number>): Promise<readonly string[]> {
-    switch (change.event) {
-      case "roster":
-        // The stream's word is signed by nobody: it says that there may be something to read.
-        if (change.seq > follower.current().head.seq) await follower.sync();
-        return [];
-      case "request":
-        return [change.request];
-      case "state": {
-        if (change.roster.seq > follower.current().head.seq) await follower.sync();
-        const listed = new Set(change.requests.map(({ request }) => request));
-        const gone = [...open.keys()].filter((id) => !listed.has(id));
-        const changed = change.requests.filter(({ request, version }) => open.get(request) !== version);
-        return [...gone, ...changed.map(({ request }) => request)];
-      }
-    }
-  }
 
   async function sign(paper: Opened, { decision, reason, args }: Decision): Promise<Answer> {
     const { header } = paper;
@@ -288,7 +189,7 @@ export async function openDevice(options: OpenDeviceOptions): Promise<Device> {
         throw new ExpiredError("Too late: the request has expired.", { request, cause: error });
       }
       if (error.relayCode === "already_decided") {
-        const { state } = await get(request);
+        const { state } = await reader.get(request);
         const late = new UnavailableError(`Too late: the request is ${state} already.`, {
           request,
           cause: error,
@@ -303,28 +204,7 @@ export async function openDevice(options: OpenDeviceOptions): Promise<Device> {
   return {
     profile,
     roster: () => follower.current(),
-    requests,
-    async list() {
-      const views: RequestView[] = [];
-      for (const { request } of await listed("state=open")) views.push(await get(request));
-      return views;
-    },
-    async history({ before } = {}) {
-      const closed = await listed(
-        `state=closed${before === undefined ? "" : `&before=${encodeURIComponent(before)}`}`,
-      );
-      const ids =
-        before === undefined
-          ? [...(await listed("state=open")).filter(({ state }) => state !== "pending"), ...closed]
-          : closed;
-      const views: RequestView[] = [];
-      for (const { request } of ids) views.push(await get(request));
-      return views;
-    },
-    wake() {
-      for (const round of rounds) round.abort();
-    },
-    get,
+    ...reader,
     async open(view) {
       const opened = await openView({ view, app, identity, device, decryption, follower, now: now() });
       papers.set(opened.opened, { ...opened, clock: unwound(now) });

@@ -1,5 +1,5 @@
-// Installs the packed tarballs into empty projects with plain npm, as new users would, one for each agent framework,
-// and makes the programs of tools/packed typecheck and run there. Fails where a tarball lacks a file, a type or a
+// Installs the packed tarballs into empty projects with plain npm, as new users would, one for each agent framework
+// and one for the command line with its page, and makes the programs of tools/packed typecheck and run there. Fails where a tarball lacks a file, a type or a
 // dependency, or where a peer range does not fit.
 import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -12,7 +12,8 @@ const frameworks: Record<
   string,
   { packages: string[]; others: string[]; overrides?: Record<string, string> }
 > = {
-  "vercel-ai": { packages: ["cli", "vercel-ai"], others: ["ai@7.0.173", "zod@4.6.7"] },
+  cli: { packages: ["approver", "cli"], others: [] },
+  "vercel-ai": { packages: ["vercel-ai"], others: ["ai@7.0.173", "zod@4.6.7"] },
   langgraph: {
     packages: ["langgraph"],
     others: ["@langchain/core@1.2.13", "@langchain/langgraph@1.4.17", "langchain@1.5.14", "zod@4.6.7"],
@@ -35,7 +36,8 @@ try {
   mkdirSync(tarballs);
   const ours = ["core", "device", "relay", "testing"];
   for (const name of new Set([...ours, ...Object.values(frameworks).flatMap(({ packages }) => packages)])) {
-    run("npx", ["-y", "pnpm@12.21.0", "pack", "--pack-destination", tarballs], join(root, "packages", name));
+    const folder = join(root, name === "approver" ? "apps" : "packages", name);
+    run("npx", ["-y", "pnpm@12.21.0", "pack", "--pack-destination", tarballs], folder);
   }
   for (const [framework, { packages, others, overrides = {} }] of Object.entries(frameworks)) {
     const project = join(directory, framework);

@@ -50,7 +50,7 @@ export function App({ session, enrolments, place }: AppProps) {
       )}
       {nobody || route.view === "enrol" ? (
         <main>
-          <EnrolView enrolments={enrolments} now={now} />
+          <EnrolView enrolments={enrolments} connections={connections} now={now} />
         </main>
       ) : route.view === "history" ? (
         <main>
@@ -75,7 +75,6 @@ const tabs = [
 
 function Top({ route, state }: { route: Route; state: SessionState }) {
   const view = route.view === "request" ? "inbox" : route.view;
-  const counts = { inbox: state.items.length, history: 0, devices: state.remarks.length };
   return (
     <header class="top">
       <a class="brand" href="#/">
@@ -85,13 +84,23 @@ function Top({ route, state }: { route: Route; state: SessionState }) {
         {tabs.map((tab) => (
           <a key={tab.view} href={fragmentOf(tab)} aria-current={tab.view === view ? "page" : undefined}>
             {tab.label}
-            {counts[tab.view] > 0 && <span class="count">{counts[tab.view]}</span>}
+            {tab.view === "inbox" && <Count of={state.items.length} />}
+            {tab.view === "devices" && state.remarks.length > 0 && (
+              <span class="mark">
+                <span class="unseen">(there are remarks)</span>
+              </span>
+            )}
           </a>
         ))}
       </nav>
       <Connected connections={state.connections ?? []} />
     </header>
   );
+}
+
+/** As wide for one as for many: what stands beside it does not move when another request comes. */
+function Count({ of }: { of: number }) {
+  return <span class="count">{of > 0 && <span>{of > 99 ? "99+" : of}</span>}</span>;
 }
 
 const worst = ["refused", "elsewhere", "away", "unconfirmed", "connecting", "live"] as const;

@@ -73,6 +73,8 @@ async function start(): Promise<void> {
     place.set({ route: readRoute(location.hash) });
   });
   addEventListener("online", () => session.wake());
+  // A stream may hang without a word; trying anew tells whether this relay is out of reach (one on this machine is not).
+  addEventListener("offline", () => session.wake());
   addEventListener("pageshow", (event) => event.persisted && session.wake());
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "visible") session.wake();

@@ -90,7 +90,6 @@ export function DevicesView({ session, state }: { session: Session; state: Sessi
           <DeviceCard key={connection.profile.device} connection={connection} session={session} />
         ))}
       </ul>
-      {connections.length > 0 && <Storage />}
       <p>
         <a class="button" href={fragmentOf({ view: "enrol" })}>
           Use another invitation
@@ -115,6 +114,7 @@ export function DevicesView({ session, state }: { session: Session; state: Sessi
           </>
         )}
       </section>
+      {connections.length > 0 && <Storage />}
     </div>
   );
 }

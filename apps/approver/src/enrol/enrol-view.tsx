@@ -3,11 +3,18 @@ import { fingerprint, formatInvitation, type Invitation } from "@guard/core";
 import { timeLeft, visible } from "@guard/device";
 import { passkeysAvailable } from "@guard/device/browser";
 import { useEffect, useState } from "preact/hooks";
+import type { Connection } from "../state/session.ts";
 import { useStore } from "../state/store.ts";
 import type { Enrolments } from "./enrolment.ts";
 import { browserName, isAppleTab } from "./platform.ts";
+import { Unconfirmed } from "./unconfirmed.tsx";
 
-export function EnrolView({ enrolments, now }: { enrolments: Enrolments; now: number }) {
+export function EnrolView(props: {
+  enrolments: Enrolments;
+  connections: readonly Connection[];
+  now: number;
+}) {
+  const { enrolments, connections, now } = props;
   const { step, invitation, fingerprint: digits, problem } = useStore(enrolments.state);
   return (
     <div class="list single enrol">
@@ -16,6 +23,7 @@ export function EnrolView({ enrolments, now }: { enrolments: Enrolments; now: nu
           {problem}
         </p>
       )}
+      {step === "none" && <Unconfirmed connections={connections} />}
       {step === "none" && <Paste enrolments={enrolments} />}
       {(step === "invited" || step === "posting") && invitation && (
         <Invited

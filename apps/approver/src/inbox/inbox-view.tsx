@@ -3,6 +3,7 @@
  * that says so, until that bar is pressed or the list is entered anew.
  */
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { Unconfirmed } from "../enrol/unconfirmed.tsx";
 import type { Session, SessionState } from "../state/session.ts";
 import { itemId, kept, type Places, sorted } from "./places.ts";
 import { RequestRow } from "./row.tsx";
@@ -73,7 +74,12 @@ export function InboxView(props: {
       <p class="unseen" aria-live="polite">
         {said}
       </p>
-      {rows.length === 0 && <p class="empty">Requests appear here by themselves as soon as an agent asks.</p>}
+      {rows.length === 0 && (
+        <>
+          <p class="empty">Requests appear here by themselves as soon as an agent asks.</p>
+          <Unconfirmed connections={state.connections ?? []} />
+        </>
+      )}
       <ul class="rows" aria-label="Requests that wait for an answer">
         {draw(rows)}
       </ul>

@@ -1,5 +1,6 @@
 /** One request in a list: what, of whom, how dangerous, how long. The list may shorten; the request itself is shown in full. */
 import { type Item, timeLeft, visible, visibleString } from "@guard/device";
+import { useMemo } from "preact/hooks";
 import { fragmentOf } from "../state/routes.ts";
 
 const longest = 160;
@@ -40,6 +41,7 @@ export function RequestRow(props: {
   const { opened, identity } = item;
   const { facts, terms } = opened;
   const risk = facts.risk ?? "none";
+  const line = useMemo(() => preview(opened.args), [opened.args]);
   const given = terms.quorum > 1 ? `${terms.quorum - opened.missing} of ${terms.quorum} approved` : null;
   return (
     <li class="row-place">
@@ -53,7 +55,7 @@ export function RequestRow(props: {
         <span class={`row-time ${timeTone(opened.expiresAt - now)}`}>
           {ended === null ? `${timeLeft(opened.expiresAt, now)} left` : "closed"}
         </span>
-        <span class="row-args">{ended ?? preview(opened.args)}</span>
+        <span class="row-args">{ended ?? line}</span>
         <span class="row-from">
           from {visible(opened.agent)}
           {named && ` · for ${visible(identity)}`}

@@ -49,6 +49,9 @@ export interface Session {
   wake(): void;
 }
 
+/** In milliseconds: nobody sees more than that. */
+const drawEvery = 60;
+
 interface Followed {
   readonly profile: DeviceProfile;
   readonly stop: AbortController;
@@ -66,7 +69,16 @@ export function createSession(options: { store: BrowserDeviceStore; confinement:
     onRemark: (text) => state.set({ remarks: [text, ...state.get().remarks].slice(0, 50) }),
   });
 
+  // Hundreds of requests come at once when a device begins: they are drawn together, the first of them at once.
+  let due: ReturnType<typeof setTimeout> | null = null;
+  let drawn = 0;
   function update(): void {
+    if (due === null) due = setTimeout(publish, Math.max(0, drawn + drawEvery - performance.now()));
+  }
+
+  function publish(): void {
+    due = null;
+    drawn = performance.now();
     const connections = [...followed.values()].map(({ profile, device, opening }): Connection => {
       return { profile, device, ...(device ? inbox.status(device) : opening) };
     });
@@ -135,7 +147,7 @@ export function createSession(options: { store: BrowserDeviceStore; confinement:
       followed.set(id, one);
       if (reachable) void connect(one);
     }
-    update();
+    publish();
   }
 
   store.onChange(() => void refresh());

@@ -4,7 +4,15 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import { canonicalJson } from "@guard/core";
-import { homographs, type OpenedRequest, visible, visibleJson, visibleString } from "@guard/device";
+import {
+  homographs,
+  type OpenedRequest,
+  suspicious,
+  uninspectable,
+  visible,
+  visibleJson,
+  visibleString,
+} from "@guard/device";
 import { detailLines, diffLines, summaryLine, wrapLines } from "../../../../packages/cli/src/words.ts";
 import { expect, guarded, type Target } from "../target.ts";
 import type { World } from "../world.ts";
@@ -32,7 +40,7 @@ export async function displayTargets({ devices, views }: World): Promise<Target[
   return [
     {
       name: "visible",
-      covers: ["visible", "visibleString", "homographs"],
+      covers: ["visible", "visibleString", "homographs", "suspicious"],
       seeds: texts,
       runs: 1500,
       judge(input) {
@@ -55,6 +63,8 @@ export async function displayTargets({ devices, views }: World): Promise<Target[
             .replace(/\\(.)/g, (_, c: string) => (c === "n" ? "⟨U+A⟩" : c === "\\" ? "⟨U+5C⟩" : "⟨U+22⟩")),
         );
         expect(raw === input, "two strings look alike");
+        if (unsafe.test(input.replace(/[\n\r\t\ufe0f\u200d]/g, "")))
+          expect(suspicious(input).length > 0, "something hidden is not named");
         for (const { word } of homographs(input))
           expect(input.includes(word), "a word is warned of that is not there");
         return true;
@@ -62,7 +72,7 @@ export async function displayTargets({ devices, views }: World): Promise<Target[
     },
     {
       name: "screens",
-      covers: ["visibleJson"],
+      covers: ["visibleJson", "uninspectable"],
       seeds: [
         JSON.stringify({
           amount: 900,
@@ -111,6 +121,7 @@ export async function displayTargets({ devices, views }: World): Promise<Target[
           summaryLine(like, foreign, 0),
           ...lines,
         ];
+        for (const { sha256 } of uninspectable(value)) expect(sha256.length === 64, "a digest is none");
         for (const line of [...shown, ...diffLines(value, request.args).map((each) => each.text)])
           expect(
             !unsafe.test(line),

@@ -4,6 +4,7 @@
  */
 import {
   base64url,
+  ConfigurationError,
   cryptoKeySigner,
   decryptionKey,
   kemProvider,
@@ -18,14 +19,18 @@ export interface BrowserKeysOptions {
   readonly passkey?: { readonly identity: string; readonly name: string };
 }
 
-/** Makes a device's keys; `enrol`'s `keys`. @throws CancelledError where the person closed the passkey's prompt. */
+/**
+ * Makes a device's keys: `enrol`'s `keys`.
+ * @throws CancelledError where the person closed the passkey's prompt; ConfigurationError where the browser is too old.
+ */
 export async function createBrowserKeys(options: BrowserKeysOptions = {}): Promise<MadeKeys> {
   const { passkey } = options;
+  const ed25519 = await ed25519Pair();
   const encryption = (await keptEncryptionKey()) ?? randomBytes(32);
   const decryption = await decryptionKey(encryption);
   const { signing, signer } = passkey
     ? { signing: null, signer: passkeySigner(await createPasskey(passkey)) }
-    : await newSigningKey();
+    : await newSigningKey(ed25519);
   return {
     secrets: {
       signing,
@@ -35,8 +40,8 @@ export async function createBrowserKeys(options: BrowserKeysOptions = {}): Promi
   };
 }
 
-async function newSigningKey(): Promise<{ signing: CryptoKey; signer: Signer }> {
-  const pair = (await ed25519()) ?? (await generate({ name: "ECDSA", namedCurve: "P-256" }));
+async function newSigningKey(ed25519: CryptoKeyPair): Promise<{ signing: CryptoKey; signer: Signer }> {
+  const pair = isKept(ed25519.privateKey) ? ed25519 : await generate({ name: "ECDSA", namedCurve: "P-256" });
   const raw = await crypto.subtle.exportKey("raw", pair.publicKey);
   const kind = pair.publicKey.algorithm.name === "Ed25519" ? "ed25519" : "p256";
   const key = { kind, publicKey: base64url(new Uint8Array(raw)) } as const;
@@ -46,14 +51,16 @@ async function newSigningKey(): Promise<{ signing: CryptoKey; signer: Signer }> 
 const generate = (algorithm: EcKeyGenParams | Algorithm) =>
   crypto.subtle.generateKey(algorithm, false, ["sign", "verify"]) as Promise<CryptoKeyPair>;
 
-/** An Ed25519 key; null where this browser has none, or cannot keep one. */
-async function ed25519(): Promise<CryptoKeyPair | null> {
+/** An Ed25519 key. Without that algorithm no device can be: agents and owners sign with it. */
+async function ed25519Pair(): Promise<CryptoKeyPair> {
   try {
-    const pair = await generate({ name: "Ed25519" });
-    return isKept(pair.privateKey) ? pair : null;
-  } catch (error) {
-    if (error instanceof DOMException && error.name === "NotSupportedError") return null;
-    throw error;
+    return await generate({ name: "Ed25519" });
+  } catch (cause) {
+    if (!(cause instanceof DOMException) || cause.name !== "NotSupportedError") throw cause;
+    throw new ConfigurationError(
+      "This browser has no Ed25519, so it cannot verify what agents sign. Update it (Chrome 137, Firefox 129, Safari 17), or use another.",
+      { cause },
+    );
   }
 }
 

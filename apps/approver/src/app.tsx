@@ -109,7 +109,7 @@ const connectedWords: Record<Connection["state"], string> = {
   refused: "Refused",
   elsewhere: "Reload",
   away: "Offline",
-  unconfirmed: "Unconfirmed",
+  unconfirmed: "Waiting",
   connecting: "Connecting",
   live: "Live",
 };

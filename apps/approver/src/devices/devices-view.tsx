@@ -42,7 +42,7 @@ function DeviceCard({ connection, session }: { connection: Connection; session: 
         <dt>Relay</dt>
         <dd>{visible(profile.relay)}</dd>
         <dt>App</dt>
-        <dd class="digits">{fingerprint(profile.app)}</dd>
+        <dd class="digits">{profile.app.slice(0, 16)}</dd>
       </dl>
       {asked ? (
         <fieldset class="ask" aria-label={`Forget ${name}?`}>

@@ -1,5 +1,5 @@
 /** Makes this browser a device: who invites, what it is called, the fingerprint that two people compare. */
-import { fingerprint, formatInvitation, type Invitation } from "@guard/core";
+import { formatInvitation, type Invitation } from "@guard/core";
 import { timeLeft, visible } from "@guard/device";
 import { passkeysAvailable } from "@guard/device/browser";
 import { useEffect, useState } from "preact/hooks";
@@ -109,7 +109,7 @@ function Invited({ invitation, now, posting, enrolments }: InvitedProps) {
         <dt>Relay</dt>
         <dd>{visible(invitation.relay)}</dd>
         <dt>App</dt>
-        <dd class="digits">{fingerprint(invitation.app)}</dd>
+        <dd class="digits">{invitation.app.slice(0, 16)}</dd>
         <dt>Good for</dt>
         <dd>{timeLeft(invitation.expiresAt, now)}</dd>
       </dl>

@@ -6,7 +6,7 @@
  */
 
 /** The origins of relays, each once, in order. */
-export function originsOf(relays: readonly string[]): readonly string[] {
+function originsOf(relays: readonly string[]): readonly string[] {
   return [...new Set(relays.map((relay) => new URL(relay).origin))].sort();
 }
 

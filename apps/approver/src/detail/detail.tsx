@@ -113,6 +113,22 @@ function OneRequest({ item, now, onBack, onDecided }: DetailProps) {
     }
   };
 
+  // Drawn once: what is seen, and the time, change often, and arguments may be long.
+  const what = useMemo(
+    () => <What args={opened.args} warnings={remarks.count} tab={tab} onTab={setTab} />,
+    [opened.args, remarks, tab],
+  );
+  const others = useMemo(
+    () => (
+      <>
+        <AgentSays opened={opened} />
+        <Why opened={opened} />
+        <Terms opened={opened} identity={identity} />
+      </>
+    ),
+    [opened, identity],
+  );
+
   return (
     <article ref={article} class="detail" aria-labelledby="detail-title">
       <button type="button" class="back" onClick={onBack}>
@@ -121,10 +137,8 @@ function OneRequest({ item, now, onBack, onDecided }: DetailProps) {
       <RemarksContext.Provider value={remarks}>
         <Watching.Provider value={inView.watcher}>
           <Headline opened={opened} identity={identity} now={now} />
-          <What args={opened.args} warnings={remarks.count} tab={tab} onTab={setTab} />
-          <AgentSays opened={opened} />
-          <Why opened={opened} />
-          <Terms opened={opened} identity={identity} />
+          {what}
+          {others}
           {"args" in edited && <Changes before={opened.args} after={edited.args} />}
         </Watching.Provider>
       </RemarksContext.Provider>
@@ -212,14 +226,17 @@ function useRemarks({ opened }: Item): Remarks & { readonly count: number } {
       ),
     [found, unfolded, waived],
   );
-  return {
-    folded,
-    suspicious: found.suspects,
-    count: found.suspects.size + found.folded.length,
-    unfold: (path) => setUnfolded((before) => new Set([...before, path])),
-    waive: (path) =>
-      setWaived(
-        (before) => new Set([...before].filter((one) => one !== path).concat(before.has(path) ? [] : path)),
-      ),
-  };
+  return useMemo(
+    () => ({
+      folded,
+      suspicious: found.suspects,
+      count: found.suspects.size + found.folded.length,
+      unfold: (path) => setUnfolded((before) => new Set([...before, path])),
+      waive: (path) =>
+        setWaived(
+          (before) => new Set([...before].filter((one) => one !== path).concat(before.has(path) ? [] : path)),
+        ),
+    }),
+    [found, folded],
+  );
 }

@@ -16,13 +16,11 @@ export function HoldButton(props: {
 }) {
   const { label, onHeld, disabled, describedBy } = props;
   const [held, setHeld] = useState(false);
-  const [short, setShort] = useState(false);
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   const latest = useRef(onHeld);
   latest.current = onHeld;
 
   const cancel = () => {
-    if (timer.current !== undefined) setShort(true);
     clearTimeout(timer.current);
     timer.current = undefined;
     setHeld(false);
@@ -30,7 +28,6 @@ export function HoldButton(props: {
   const start = (at: number) => {
     if (disabled || timer.current !== undefined) return;
     setHeld(true);
-    setShort(false);
     timer.current = setTimeout(() => {
       timer.current = undefined;
       setHeld(false);
@@ -67,7 +64,7 @@ export function HoldButton(props: {
       onKeyUp={cancel}
       onBlur={cancel}
     >
-      <span>{held ? "Keep holding …" : `${label}: hold${short ? " longer" : ""}`}</span>
+      <span>{held ? "Keep holding" : `${label}: hold`}</span>
     </button>
   );
 }

@@ -59,7 +59,7 @@ const order = {
   lines: [{ sku: "SKU-1", quantity: 2 }],
 };
 const schema = {
-  name: "refund",
+  name: "pay_back",
   description: "Pays money back",
   inputSchema: {
     type: "object",
@@ -120,8 +120,8 @@ test("detail: before it was seen, seen, editing, rejecting, decided", async () =
   const { page } = await at.world.home(alice);
   const agent = await at.world.agent();
   const args = { order, amount: 900, currency: "EUR", notify: true };
-  const asked = await agent.ask("refund", args, { facts, schema, validate });
-  await open(page, "refund");
+  const asked = await agent.ask("pay_back", args, { facts, schema, validate });
+  await open(page, "pay_back");
   await inspect(page, "detail");
   await look(page);
   await inspect(page, "detail-seen");
@@ -134,7 +134,7 @@ test("detail: before it was seen, seen, editing, rejecting, decided", async () =
   await review(page);
   await inspect(page, "detail-diff");
   await page.goto(`${at.world.host.origin}/#/`);
-  await open(page, "refund");
+  await open(page, "pay_back");
   await startReject(page, "Too much.");
   await inspect(page, "detail-rejecting");
   await pressReject(page);

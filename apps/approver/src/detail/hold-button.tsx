@@ -5,7 +5,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
 /** How long, in milliseconds. The style sheet fills the button in the same time. */
-export const holdTime = 1200;
+const holdTime = 1200;
 
 export function HoldButton(props: {
   label: string;

@@ -45,7 +45,7 @@ export const pieceKey = (path: string, index: number) => `${path} #${index}`;
 export const nameKey = (path: string) => `${path} name`;
 
 /** The keys of the pieces of a text. */
-export const textParts = (text: string, path: string): readonly string[] =>
+const textParts = (text: string, path: string): readonly string[] =>
   pieces(text).map((_, i) => pieceKey(path, i));
 
 /** The keys of everything that a value is drawn in; a `folded` value is one part until it is unfolded. */

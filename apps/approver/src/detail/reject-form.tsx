@@ -1,7 +1,7 @@
 /** Asks for the reason of a rejection. It goes to the agent, sealed, and a model may read it. */
 import { useEffect, useRef } from "preact/hooks";
 
-export const longestReason = 4000;
+const longestReason = 4000;
 
 export function RejectForm({ reason, onReason }: { reason: string; onReason: (reason: string) => void }) {
   const field = useRef<HTMLTextAreaElement>(null);

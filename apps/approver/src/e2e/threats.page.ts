@@ -51,7 +51,7 @@ test("hidden-characters: bidi, zero-width, tag characters and homographs are mad
   const hidden = ["\u202e", "\u200b", "\u2066", "\u{e0041}", "\u2028", "\u0007", "\u001b"];
   const args = {
     to: `p\u0430ypal.com${hidden.join("x")}`,
-    ["k\u200bey"]: "v\u00adalue",
+    "k\u200bey": "v\u00adalue",
     pad: `a${"\u3164".repeat(3)}b`,
   };
   await agent.ask("pay_hidden", args, {

@@ -198,7 +198,7 @@ export async function startWorld(browser: Browser): Promise<World> {
 }
 
 /** A phone's own authenticator, unlocked by its owner's finger. Returns its id. */
-export async function addAuthenticator(cdp: CDPSession): Promise<string> {
+async function addAuthenticator(cdp: CDPSession): Promise<string> {
   await cdp.send("WebAuthn.enable", { enableUI: false });
   const { authenticatorId } = await cdp.send("WebAuthn.addVirtualAuthenticator", {
     options: {

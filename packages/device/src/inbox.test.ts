@@ -48,6 +48,7 @@ test("lists what can be answered, most dangerous first, then what ends first; wh
   await inbox.accept(device, await device.decide(item.opened, { decision: "approve" }));
   expect(ids()).not.toContain(critical.request);
   expect(inbox.ended(item)).toBe("It is approved.");
+  expect(remarks).toEqual([]);
   expect(inbox.ended(inbox.items()[0] as typeof item)).toBeNull();
   const [, ending] = inbox.items() as [typeof item, typeof item];
   p.clock.now = ending.opened.expiresAt;

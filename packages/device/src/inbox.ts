@@ -93,7 +93,9 @@ export function createInbox(options: {
     if (state === "pending") return;
     // Nobody else here can answer it either: it must not come up for them in between.
     for (const [other, item] of found) if (item.opened.request === request) found.delete(other);
-    if (before) report(`${tool} ${request.slice(0, 8)} is ${state}.`);
+    // What was answered here is no news here.
+    const own = opened.answers.some(({ device }) => device === before?.device.profile.device);
+    if (before && !own) report(`${tool} ${request.slice(0, 8)} is ${state}.`);
   }
 
   async function follow(device: Device, signal: AbortSignal): Promise<void> {

@@ -172,7 +172,7 @@ test("devices: one that is enrolled, and without the network", async () => {
   await context.setOffline(false);
 });
 
-test("keyboard: a request is opened, read and rejected without a pointer", async () => {
+test("keyboard: a request is opened and left without a pointer, and nothing is decided by that", async () => {
   const { page } = await at.world.home(alice);
   const agent = await at.world.agent();
   const asked = await agent.ask("refund_keys", { amount: 1 }, { facts: { risk: "critical" } });

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { chromium, type Page } from "playwright";
+import type { Page } from "playwright";
 import {
   ed25519Signer,
   formatConnection,
@@ -21,7 +21,7 @@ import {
 } from "../packages/core/src/index.ts";
 import { enrolOwn, memoryDeviceStore, type OpenedRequest, openDevice } from "../packages/device/src/index.ts";
 import { createRelay, serveRelay } from "../packages/relay/src/index.ts";
-import { chromiumPath } from "./runtimes/chromium.ts";
+import { launch } from "./runtimes/chromium.ts";
 import { root } from "./runtimes/run.ts";
 
 const example = join(root, "examples/next-chat");
@@ -163,7 +163,7 @@ async function forge(page: Page): Promise<void> {
 const at = await installation();
 let server = await startServer(at.connection, "0");
 const { port } = new URL(server.url);
-const browser = await chromium.launch({ executablePath: chromiumPath(), args: ["--no-sandbox"] });
+const browser = await launch();
 try {
   const context = await browser.newContext({ viewport: { width: 1200, height: 800 } });
   const page = await context.newPage();

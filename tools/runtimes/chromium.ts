@@ -1,12 +1,13 @@
 // Debian's Chromium, with WebCrypto's KEM: core's and device's tests in a page.
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { type Browser, chromium } from "playwright";
 import { counted, root, run } from "./run.ts";
 
 const packages = ["core", "device"];
 
 /** @throws Error that says what to install */
-export function chromiumPath(): string {
+function chromiumPath(): string {
   const chromium = process.env.GUARD_CHROMIUM ?? "/usr/bin/chromium";
   if (!existsSync(chromium)) {
     throw new Error(
@@ -14,6 +15,11 @@ export function chromiumPath(): string {
     );
   }
   return chromium;
+}
+
+/** Chromium under Playwright. As root, as in a container, it starts only without its sandbox; it loads nothing but our pages. */
+export async function launch(): Promise<Browser> {
+  return chromium.launch({ executablePath: chromiumPath(), args: ["--no-sandbox"] });
 }
 
 export async function tryChromium(directory: string, say: (line: string) => void): Promise<void> {

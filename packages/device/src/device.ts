@@ -48,11 +48,14 @@ export interface OpenDeviceOptions {
 
 export interface Decision {
   readonly decision: "approve" | "reject";
-  /** Sealed to the agent; at most 4000 characters. */
+  /** Sealed to the agent; at most {@link longestReason} characters. */
   readonly reason?: string | null;
   /** Other arguments that may run instead; approve only. Absent: as asked. */
   readonly args?: Json;
 }
+
+/** How many characters a reason has at most. */
+export const longestReason = 4000;
 
 export interface Device extends Reader {
   readonly profile: DeviceProfile;
@@ -163,8 +166,8 @@ export async function openDevice(options: OpenDeviceOptions): Promise<Device> {
           request,
         });
       }
-      if ((decision.reason?.length ?? 0) > 4000)
-        throw new ValidationError("A reason has at most 4000 characters.");
+      if ((decision.reason?.length ?? 0) > longestReason)
+        throw new ValidationError(`A reason has at most ${longestReason} characters.`);
       answer = sign(paper, decision);
       given.set(request, { choice, answer });
       answer.catch(() => given.delete(request));

@@ -2,7 +2,7 @@
  * `@guard/device`: what an approver's device does, in a browser or in Node: enrol, open what it is asked, show
  * it as it is, and sign what its person decided. Files are in `@guard/device/node`.
  */
-export { type Decision, type Device, type OpenDeviceOptions, openDevice } from "./device.ts";
+export { type Decision, type Device, longestReason, type OpenDeviceOptions, openDevice } from "./device.ts";
 export { type Enrolling, type EnrolOptions, enrol } from "./enrol.ts";
 export { enrolOwn } from "./enrol-own.ts";
 export { type ConnectionStatus, createInbox, type Inbox, type Item } from "./inbox.ts";

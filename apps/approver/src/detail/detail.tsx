@@ -87,14 +87,12 @@ function OneRequest({ item, now, onBack, onDecided }: DetailProps) {
     [...remarks.folded.values()].filter((fold) => fold.waived).map(({ path }) => pieceKey(path, 0)),
   );
   const { step } = state;
-  const [edited, changes] = useMemo(() => {
-    const edited = step.kind === "reviewing" ? { args: step.args } : {};
-    return [
-      edited,
-      "args" in edited ? changeKeys(changedLines(opened.args, edited.args).length) : [],
-    ] as const;
-  }, [step, opened.args]);
-  const unseen = inView.unseen([...changes, ...keys]).filter((key) => !waived.has(key));
+  const edited = step.kind === "reviewing" ? { args: step.args } : {};
+  const changes = useMemo(
+    () => (step.kind === "reviewing" ? changedLines(opened.args, step.args) : null),
+    [step, opened.args],
+  );
+  const unseen = inView.unseen([...changeKeys(changes ?? []), ...keys]).filter((key) => !waived.has(key));
   const decide = (decision: Decision, at: number) =>
     dispatch({ kind: "decide", decision, at, unseen: unseen.length, ended: ended !== null });
   const go = (to: Step, at: number) => dispatch({ kind: "go", to, at, ended: ended !== null });
@@ -139,7 +137,7 @@ function OneRequest({ item, now, onBack, onDecided }: DetailProps) {
           <Headline opened={opened} identity={identity} now={now} />
           {what}
           {others}
-          {"args" in edited && <Changes before={opened.args} after={edited.args} />}
+          {changes && <Changes lines={changes} />}
         </Watching.Provider>
       </RemarksContext.Provider>
       {step.kind === "editing" && form && (
@@ -199,7 +197,7 @@ function useDeciding(send: (decision: Decision) => Promise<void>) {
 
 /** What is to be said about the texts of a request, and which of its values are folded. */
 function useRemarks({ opened }: Item): Remarks & { readonly count: number } {
-  const { args, tool, facts, policy } = opened;
+  const { args, tool, facts } = opened;
   const [unfolded, setUnfolded] = useState<ReadonlySet<string>>(new Set());
   const [waived, setWaived] = useState<ReadonlySet<string>>(new Set());
   const found = useMemo(() => {
@@ -216,7 +214,7 @@ function useRemarks({ opened }: Item): Remarks & { readonly count: number } {
       suspects: Map.groupBy(suspects, ({ path }) => path),
       folded: foldedIn(args, uninspectable(args)),
     };
-  }, [args, tool, facts, policy]);
+  }, [args, tool, facts]);
   const folded = useMemo(
     () =>
       new Map(

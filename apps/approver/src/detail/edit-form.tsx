@@ -1,7 +1,5 @@
 /** Other arguments: the form, and then what it changes, in full, before that can be approved. */
-import type { Json } from "@guard/core";
-import { changedLines, type OpenedRequest } from "@guard/device";
-import { useMemo } from "preact/hooks";
+import type { ChangedLine, OpenedRequest } from "@guard/device";
 import { Field } from "./form-fields.tsx";
 import type { FormNode } from "./form-model.ts";
 import { pieceKey } from "./parts.ts";
@@ -35,8 +33,8 @@ export function EditForm(props: {
 }
 
 /** The keys of the lines of a difference, for {@link Changes}. */
-export const changeKeys = (count: number): readonly string[] =>
-  Array.from({ length: count }, (_, i) => pieceKey("change", i));
+export const changeKeys = (lines: readonly ChangedLine[]): readonly string[] =>
+  lines.map((_, i) => pieceKey("change", i));
 
 const signs = { same: " ", old: "−", new: "+" } as const;
 const words = { same: "", old: "no more: ", new: "new: " } as const;
@@ -53,8 +51,7 @@ function Line({ kind, text, part }: { kind: keyof typeof signs; text: string; pa
 }
 
 /** What an edit changes, line by line; nothing is left out. */
-export function Changes({ before, after }: { before: Json; after: Json }) {
-  const lines = useMemo(() => changedLines(before, after), [before, after]);
+export function Changes({ lines }: { lines: readonly ChangedLine[] }) {
   return (
     <section class="changes" data-step aria-labelledby="detail-changes">
       <h2 id="detail-changes">What you change</h2>

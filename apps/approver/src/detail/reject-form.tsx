@@ -1,7 +1,6 @@
 /** Asks for the reason of a rejection. It goes to the agent, sealed, and a model may read it. */
+import { longestReason } from "@guard/device";
 import { useEffect, useRef } from "preact/hooks";
-
-const longestReason = 4000;
 
 export function RejectForm({ reason, onReason }: { reason: string; onReason: (reason: string) => void }) {
   const field = useRef<HTMLTextAreaElement>(null);

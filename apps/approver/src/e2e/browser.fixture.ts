@@ -1,7 +1,7 @@
 /** What every file of these tests starts with: a browser, and a world around it. */
 import type { Browser } from "playwright";
 import { afterAll, beforeAll } from "vitest";
-import { launch } from "./chromium.ts";
+import { launch } from "../../../../tools/runtimes/chromium.ts";
 import { startWorld, type World } from "./world.fixture.ts";
 
 /** One world for all tests of a file; ended with it. */

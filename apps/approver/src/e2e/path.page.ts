@@ -93,10 +93,7 @@ test("edit: a form made from the schema, a diff, and the edited arguments run", 
   await open(page, "refund_edit");
   await look(page);
   await startEdit(page);
-  await page
-    .getByRole("spinbutton", { name: /amount/ })
-    .or(page.getByRole("textbox", { name: /amount/ }))
-    .fill("90");
+  await page.getByRole("textbox", { name: /amount/ }).fill("90");
   await review(page);
   await told(page, /900[\s\S]*90/);
   await approve(page);
@@ -114,10 +111,7 @@ test("edit: what the schema refuses cannot be sent", async () => {
   await open(page, "refund_wrong");
   await look(page);
   await startEdit(page);
-  await page
-    .getByRole("spinbutton", { name: /amount/ })
-    .or(page.getByRole("textbox", { name: /amount/ }))
-    .fill("5000");
+  await page.getByRole("textbox", { name: /amount/ }).fill("5000");
   await page.getByRole("button", { name: "Show what changes" }).click();
   expect(await approveButton(page).count()).toBe(0);
   await told(page, /1000/);

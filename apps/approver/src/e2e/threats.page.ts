@@ -180,7 +180,8 @@ test("uninspectable-args: what nobody can read is flagged, with its size and dig
   await agent.ask("run_blob", { command: "sh", script: blob });
   await open(page, "run_blob");
   const digest = createHash("sha256").update(blob).digest("hex");
-  for (const said of ["Nobody can read this", "8,000 bytes", digest]) expect(await shown(page)).toContain(said);
+  for (const said of ["Nobody can read this", "8,000 bytes", digest])
+    expect(await shown(page)).toContain(said);
   expect(await canApprove(page)).toBe(false);
 });
 

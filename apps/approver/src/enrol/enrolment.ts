@@ -76,7 +76,7 @@ export function createEnrolments(options: {
       state.set({ step: "waiting", fingerprint: enrolling.fingerprint });
       await enrolling.waitUntilEnrolled({ signal: stop.signal });
       await onProfiles();
-      state.set({ ...nothing });
+      state.set(nothing);
       onEnrolled();
       // Some browsers ask the person, who may take a while; the devices' view says what they promised.
       await keepStorage();
@@ -84,7 +84,7 @@ export function createEnrolments(options: {
       if (stop.signal.aborted) return;
       if (mine.profile) await drop(mine.profile);
       const over = isGuardError(error, "expired") || isGuardError(error, "verification_failed");
-      if (over) state.set({ ...nothing });
+      if (over) state.set(nothing);
       fail(error, over ? "none" : "invited");
     }
   }
@@ -98,7 +98,7 @@ export function createEnrolments(options: {
     under?.stop.abort();
     const unconfirmed = state.get().step === "waiting" ? (under?.profile ?? null) : null;
     under = null;
-    state.set({ ...nothing });
+    state.set(nothing);
     if (unconfirmed) void drop(unconfirmed);
   }
 

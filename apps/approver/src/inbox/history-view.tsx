@@ -17,6 +17,13 @@ interface Read {
   readonly reading: boolean;
 }
 
+/** A shorter page than this is a device's last one: as many ended requests as `history` gives at once. */
+const fullPage = 50;
+
+/** After which request the next page begins; null where `views` was the last one. */
+export const lastOf = (views: readonly RequestView[]): string | null =>
+  views.length < fullPage ? null : (views.at(-1)?.request ?? null);
+
 const nothing: Read = { items: [], refused: 0, last: new Map(), problem: null, reading: true };
 
 /** The next page of every device. */
@@ -39,7 +46,7 @@ async function readOn(before: Read, connections: readonly Connection[]): Promise
           refused++;
         }
       }
-      last.set(profile.device, views.at(-1)?.request ?? null);
+      last.set(profile.device, lastOf(views));
     } catch (error) {
       if (!isGuardError(error)) throw error;
       problem = visible(error.message);

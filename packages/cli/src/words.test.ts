@@ -108,3 +108,17 @@ test("a difference shows both sides", () => {
     "  }",
   ]);
 });
+
+test("homograph, hidden-characters: every text of a request is looked at, not its arguments alone", () => {
+  const paypal = "p\u0430ypal";
+  const lines = plain({
+    tool: paypal,
+    facts: { title: paypal, operation: paypal, systems: ["ledger", paypal], metadata: { to: paypal } },
+    policy: { version: "v", rule: paypal, reasons: [`to ${paypal}`] },
+    session: "a\u200bb",
+  }).join("\n");
+  const names = ["tool", "title", "operation", "systems[1]", "rule", "reasons[0]", "metadata.to"];
+  for (const name of names) expect(lines).toContain(`look twice: ${name}: ${paypal} (Latin and Cyrillic`);
+  expect(lines).toContain("look twice: session: hidden characters (U+200B)");
+  expect(plain({ facts: { title: "Refund", systems: ["ledger"] } }).join("\n")).not.toContain("look twice");
+});

@@ -5,6 +5,7 @@ import {
   needsCare,
   type OpenedRequest,
   suspicious,
+  textsOf,
   timeLeft,
   uninspectable,
   visible,
@@ -34,7 +35,7 @@ export function detailLines(request: OpenedRequest, identity: string, now: numbe
   if (facts.risk) add(`risk: ${facts.risk}`, needsCare(request) ? "danger" : "system");
   add(`arguments, in full (signed by agent ${visible(agent)}):`, "system");
   for (const line of visibleJson(request.args)) add(`  ${line}`);
-  for (const line of warnings(request.args)) add(`  ${line}`, "warning");
+  for (const line of warnings(request)) add(`  ${line}`, "warning");
   for (const name of ["title", "summary"] as const) {
     const text = facts[name];
     if (text === undefined) continue;
@@ -81,10 +82,13 @@ export function detailLines(request: OpenedRequest, identity: string, now: numbe
   return lines;
 }
 
-/** What a person should know about arguments that they cannot see in them. */
-function warnings(args: Json): readonly string[] {
+/** What a person should know about a request that they cannot see in it. */
+function warnings(request: OpenedRequest): readonly string[] {
+  const { args, facts } = request;
+  const beside = { ...textsOf(request), metadata: facts.metadata ?? {} };
   return [
     ...suspicious(args).map(({ path, text }) => `look twice: ${path}: ${text}`),
+    ...suspicious(beside).map(({ path, text }) => `look twice: ${path.slice("$.".length)}: ${text}`),
     ...uninspectable(args).map(
       ({ path, why, bytes, sha256 }) =>
         `nobody can read this: ${path} is ${why}: ${bytes} bytes, SHA-256 ${sha256}`,

@@ -11,4 +11,4 @@ export { createDeviceKeys, type DeviceKeys, type DeviceSecrets, deviceKeys, type
 export type { GivenAnswer, OpenedRequest } from "./open.ts";
 export { type DeviceProfile, type DeviceStore, memoryDeviceStore, type ProfileId } from "./profile.ts";
 export { type Homograph, homographs, visible, visibleJson, visibleString } from "./visible.ts";
-export { byUrgency, type ChangedLine, changedLines, needsCare, timeLeft } from "./words.ts";
+export { byUrgency, type ChangedLine, changedLines, needsCare, textsOf, timeLeft } from "./words.ts";

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { changedLines, timeLeft } from "./words.ts";
+import type { OpenedRequest } from "./open.ts";
+import { changedLines, textsOf, timeLeft } from "./words.ts";
 
 test("a difference shows both sides, and what stayed", () => {
   expect(changedLines({ amount: 900, to: "bob" }, { amount: 90, to: "bob" })).toEqual([
@@ -26,3 +27,21 @@ test.each([
   [3 * 86_400_000, "3 days"],
   [-1, "over"],
 ])("%d ms left reads %s", (ms, text) => expect(timeLeft(ms, 0)).toBe(text));
+
+test("every text of a paper beside arguments and metadata has a name", () => {
+  const opened = {
+    tool: "refund",
+    args: { not: "this" },
+    facts: { risk: "low", title: "t", summary: "s", operation: "o", sensitivity: "se", systems: ["a", "b"] },
+    policy: { version: "v", rule: "r", reasons: ["because"] },
+    terms: { approvers: ["alice", "carol"], quorum: 1, rejections: 1, editable: true, requester: "carol" },
+    session: "ticket-7",
+  } as unknown as OpenedRequest;
+  expect(textsOf(opened)).toEqual({
+    tool: "refund",
+    ...{ title: "t", summary: "s", operation: "o", sensitivity: "se", systems: ["a", "b"] },
+    ...{ rule: "r", reasons: ["because"], approvers: ["alice"], requester: "carol", session: "ticket-7" },
+  });
+  const bare = textsOf({ ...opened, facts: {}, session: null });
+  expect(bare).toMatchObject({ title: null, operation: null, systems: [], session: null });
+});

@@ -30,6 +30,31 @@ export function timeLeft(until: number, now: number): string {
 export const needsCare = ({ facts }: OpenedRequest): boolean =>
   facts.risk === "high" || facts.risk === "critical";
 
+/**
+ * What the paper says in text beside its arguments and metadata, by name: all of it was written by the agent or its
+ * application, so all of it is looked at with `suspicious`, and read before anything is approved.
+ */
+export function textsOf({ tool, facts, policy, terms, session }: OpenedRequest) {
+  const { title = null, summary = null, operation = null, sensitivity = null, systems = [] } = facts;
+  const { rule, reasons } = policy;
+  const { requester } = terms;
+  // Whoever it is done for cannot approve it, and is named as that alone.
+  const approvers = terms.approvers.filter((name) => name !== requester);
+  return {
+    tool,
+    title,
+    summary,
+    operation,
+    sensitivity,
+    systems,
+    rule,
+    reasons,
+    approvers,
+    requester,
+    session,
+  };
+}
+
 /** A line of a difference; its text is safe to show. */
 export interface ChangedLine {
   readonly kind: "same" | "old" | "new";

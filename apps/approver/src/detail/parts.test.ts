@@ -1,8 +1,8 @@
 import { type Json, randomBytes } from "@guard/core";
-import { uninspectable, visible } from "@guard/device";
+import { type OpenedRequest, uninspectable, visible } from "@guard/device";
 import { expect, test } from "vitest";
 import { foldedIn } from "./folding.ts";
-import { partsOf, pieces } from "./parts.ts";
+import { partsOf, partsOfRequest, pieces } from "./parts.ts";
 
 const none = new Set<string>();
 
@@ -57,4 +57,22 @@ test("lies-in-the-loop: text made of words is never folded, however long it is",
   const letter = `${"Dear customer, ".repeat(2000)}delete everything ${"and so on ".repeat(2000)}`;
   expect(uninspectable({ letter })).toHaveLength(1);
   expect(folded({ letter })).toEqual([]);
+});
+
+test("out-of-view, lies-in-the-loop: every text of a paper is a part, and none passes for another", () => {
+  const opened = {
+    tool: "refund",
+    args: { operation: "x" },
+    facts: { title: "t", operation: "o", systems: ["a", "b"], metadata: { title: "m" } },
+    policy: { version: "v", rule: "r", reasons: ["long ".repeat(200)] },
+    terms: { approvers: ["alice"], quorum: 1, rejections: 1, editable: true, requester: "carol" },
+    session: "ticket-7",
+  } as unknown as OpenedRequest;
+  const keys = partsOfRequest(opened, none);
+  expect(new Set(keys).size).toBe(keys.length);
+  expect(keys[0]).toBe("tool #0");
+  for (const path of ["title", "operation", "systems[0]", "systems[1]", "rule", "metadata.title"])
+    expect(keys).toContain(`${path} #0`);
+  for (const path of ["approvers[0]", "requester", "session"]) expect(keys).toContain(`${path} #0`);
+  expect(keys.filter((key) => key.startsWith("reasons[0] "))).toHaveLength(4);
 });

@@ -5,7 +5,7 @@
  * Guarantees: the pieces of a text, put together, are the text; no piece is taller than a small screen.
  */
 import { type Json, pathOf } from "@guard/core";
-import { type OpenedRequest, visible } from "@guard/device";
+import { type OpenedRequest, textsOf, visible } from "@guard/device";
 
 /** Characters of text that are watched as one: a phone shows about 45 in a line. */
 const pieceLength = 300;
@@ -66,17 +66,25 @@ export function partsOf(value: Json, folded: ReadonlySet<string>, path = "$"): r
   }
 }
 
-/** The keys of everything in a request that was written by somebody else than this page. */
+/** The keys of everything in a request that was written by somebody else than this page, in the order in which it stands. */
 export function partsOfRequest(opened: OpenedRequest, folded: ReadonlySet<string>): readonly string[] {
-  const { facts, policy, tool, args } = opened;
+  const { tool, title, summary, ...texts } = textsOf(opened);
   return [
-    ...textParts(tool, "tool"),
-    ...partsOf(args, folded),
-    ...(facts.title === undefined ? [] : textParts(facts.title, "title")),
-    ...(facts.summary === undefined ? [] : textParts(facts.summary, "summary")),
-    ...(hasMetadata(opened) ? partsOf(facts.metadata as Json, folded, "metadata") : []),
-    ...policy.reasons.flatMap((reason, i) => textParts(reason, `reason ${i}`)),
+    ...namedParts({ tool }),
+    ...partsOf(opened.args, folded),
+    ...namedParts({ title, summary }),
+    ...(hasMetadata(opened) ? partsOf(opened.facts.metadata as Json, folded, "metadata") : []),
+    ...namedParts(texts),
   ];
+}
+
+/** The keys of texts, and of lists of them, by their names. */
+function namedParts(texts: Readonly<Record<string, string | null | readonly string[]>>): readonly string[] {
+  return Object.entries(texts).flatMap(([name, text]) => {
+    if (text === null) return [];
+    if (typeof text === "string") return textParts(text, name);
+    return text.flatMap((one, i) => textParts(one, memberPath(name, i)));
+  });
 }
 
 export const hasMetadata = ({ facts }: OpenedRequest): boolean =>

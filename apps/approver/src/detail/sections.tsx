@@ -3,12 +3,25 @@
  * the signed terms) or the agent's, which may be a lie (lies-in-the-loop).
  */
 import type { Json } from "@guard/core";
-import { needsCare, type OpenedRequest, timeLeft, visible } from "@guard/device";
+import { needsCare, type OpenedRequest, textsOf, timeLeft, visible } from "@guard/device";
+import { Fragment } from "preact";
 import { ArgumentsTree, Warnings } from "./arguments-tree.tsx";
-import { hasMetadata } from "./parts.ts";
+import { hasMetadata, memberPath } from "./parts.ts";
 import { ShownText } from "./shown-text.tsx";
 
 const clock = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+
+/** A short text of the paper, in a box of its own, with what is wrong with it. */
+function Said({ text, path }: { text: string; path: string }) {
+  return (
+    <>
+      <span class="text">
+        <ShownText text={text} path={path} />
+      </span>
+      <Warnings path={path} />
+    </>
+  );
+}
 
 /** Who wants what, how bad that can be, and how long there is to answer. */
 export function Headline({
@@ -73,38 +86,56 @@ export function AgentSays({ opened }: { opened: OpenedRequest }) {
   );
 }
 
-/** Why Guard asks: the policy's words. */
+/** Why Guard asks: the policy's words, and what the application says that the action is. */
 export function Why({ opened }: { opened: OpenedRequest }) {
-  const { policy, facts, round } = opened;
-  const more = [
-    ["operation", facts.operation],
-    ["sensitivity", facts.sensitivity],
-    ["systems", facts.systems?.length ? facts.systems.join(", ") : undefined],
-  ] as const;
+  const { round } = opened;
+  const { rule, reasons, operation, sensitivity, systems } = textsOf(opened);
   return (
     <section aria-labelledby="detail-why">
       <h2 id="detail-why">Why you are asked</h2>
       <p class="remark">
-        The policy's rule <b>{visible(policy.rule)}</b>
-        {policy.reasons.length > 0 ? " says:" : " asks about this."}
+        The policy's rule{" "}
+        <b>
+          <ShownText text={rule} path="rule" />
+        </b>
+        {reasons.length > 0 ? " says:" : " asks about this."}
+        <Warnings path="rule" />
       </p>
-      {policy.reasons.length > 0 && (
+      {reasons.length > 0 && (
         <ul class="reasons">
-          {policy.reasons.map((reason, i) => (
-            <li key={reason}>
-              <ShownText text={reason} path={`reason ${i}`} />
-            </li>
-          ))}
+          {reasons.map((reason, i) => {
+            const path = memberPath("reasons", i);
+            return (
+              <li key={path}>
+                <ShownText text={reason} path={path} />
+                <Warnings path={path} />
+              </li>
+            );
+          })}
         </ul>
       )}
       <dl class="facts">
-        {more.map(([name, text]) =>
-          text === undefined ? null : (
+        {Object.entries({ operation, sensitivity }).map(([name, text]) =>
+          text === null ? null : (
             <div key={name}>
               <dt>{name}</dt>
-              <dd>{visible(text)}</dd>
+              <dd>
+                <Said text={text} path={name} />
+              </dd>
             </div>
           ),
+        )}
+        {systems.length > 0 && (
+          <div>
+            <dt>systems</dt>
+            <dd>
+              {systems.map((system, i) => (
+                <Fragment key={i}>
+                  <Said text={system} path={memberPath("systems", i)} />{" "}
+                </Fragment>
+              ))}
+            </dd>
+          </div>
         )}
         {round > 0 && (
           <div>
@@ -119,9 +150,8 @@ export function Why({ opened }: { opened: OpenedRequest }) {
 
 /** Until when, and who else. */
 export function Terms({ opened, identity }: { opened: OpenedRequest; identity: string }) {
-  const { terms, answers, missing, expiresAt, session, request } = opened;
-  const who = terms.approvers.filter((name) => name !== terms.requester);
-  const others = who.filter((name) => name !== identity);
+  const { terms, answers, missing, expiresAt, request } = opened;
+  const { approvers, requester, session } = textsOf(opened);
   const more = missing === 1 ? "1 person has" : `${missing} people have`;
   return (
     <section aria-labelledby="detail-terms">
@@ -141,14 +171,23 @@ export function Terms({ opened, identity }: { opened: OpenedRequest; identity: s
         <div>
           <dt>may answer</dt>
           <dd>
-            you ({visible(identity)})
-            {others.length > 0 && `, ${others.map((name) => visible(name)).join(", ")}`}
+            {approvers.map((name, i) => (
+              <Fragment key={i}>
+                {i > 0 && ", "}
+                <ShownText text={name} path={memberPath("approvers", i)} />
+                {name === identity && " (you)"}
+                <Warnings path={memberPath("approvers", i)} />
+              </Fragment>
+            ))}
           </dd>
         </div>
-        {terms.requester !== null && (
+        {requester !== null && (
           <div>
             <dt>on behalf of</dt>
-            <dd>{visible(terms.requester)}</dd>
+            <dd>
+              <ShownText text={requester} path="requester" />
+              <Warnings path="requester" />
+            </dd>
           </div>
         )}
         {answers.map((answer) => (
@@ -167,7 +206,9 @@ export function Terms({ opened, identity }: { opened: OpenedRequest; identity: s
         {session !== null && (
           <div>
             <dt>session</dt>
-            <dd>{visible(session)}</dd>
+            <dd>
+              <Said text={session} path="session" />
+            </dd>
           </div>
         )}
         <div>

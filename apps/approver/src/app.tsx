@@ -3,11 +3,10 @@ import type { RequestView } from "@guard/core";
 import type { Item } from "@guard/device";
 import { useEffect } from "preact/hooks";
 import { Detail } from "./detail/detail.tsx";
-import { DevicesView } from "./devices/devices-view.tsx";
 import { EnrolView } from "./enrol/enrol-view.tsx";
 import type { Enrolments } from "./enrol/enrolment.ts";
-import { HistoryView } from "./inbox/history-view.tsx";
 import { InboxView } from "./inbox/inbox-view.tsx";
+import { useLater } from "./state/load-later.ts";
 import { servedBy } from "./state/relays.ts";
 import { fragmentOf, type Route } from "./state/routes.ts";
 import type { Connection, Session, SessionState } from "./state/session.ts";
@@ -24,6 +23,7 @@ export function App({ session, enrolments, place }: AppProps) {
   const state = useStore(session.state);
   const { route } = useStore(place);
   const now = useNow();
+  const later = useLater();
   const connections = state.connections ?? [];
   const nobody = state.connections?.length === 0 && (route.view === "inbox" || route.view === "history");
   const waiting = state.items.length;
@@ -52,13 +52,15 @@ export function App({ session, enrolments, place }: AppProps) {
         <main>
           <EnrolView enrolments={enrolments} connections={connections} now={now} />
         </main>
-      ) : route.view === "history" ? (
+      ) : route.view === "history" || route.view === "devices" ? (
         <main>
-          <HistoryView connections={connections} />
-        </main>
-      ) : route.view === "devices" ? (
-        <main>
-          <DevicesView session={session} state={state} />
+          {later.code === null ? (
+            <p role="status">{later.problem ?? "Loading …"}</p>
+          ) : route.view === "history" ? (
+            <later.code.HistoryView connections={connections} />
+          ) : (
+            <later.code.DevicesView session={session} state={state} />
+          )}
         </main>
       ) : (
         <Desk session={session} state={state} route={route} now={now} />

@@ -19,19 +19,19 @@ const requests = 100;
 const decisions = 30;
 const listed = 500;
 
-/** Bytes of everything that the first load fetches, gzipped one by one as a server sends them. */
+/** Bytes of everything that is fetched before a request can be answered, gzipped one by one as a server sends them. */
 async function firstLoad(): Promise<void> {
   const { files } = await readPage();
   const sizes = [...files].map(([path, { body }]) => ({ path, bytes: gzipSync(body, { level: 9 }).length }));
-  // Icons are fetched when the page is installed.
-  const loaded = sizes.filter(({ path }) => !/\.(png|webmanifest)$/.test(path));
+  // Icons are fetched when the page is installed, later.js once it stands.
+  const loaded = sizes.filter(({ path }) => !/\.(png|webmanifest)$|later\.js$/.test(path));
   print({
     name: "the page's first load, gzipped, with the fallback KEM",
     value: loaded.reduce((sum, { bytes }) => sum + bytes, 0) / 1000,
     unit: "kB",
     goal: 90,
     better: "lower",
-    detail: Object.fromEntries(loaded.map(({ path, bytes }) => [`${path}, kB`, bytes / 1000])),
+    detail: Object.fromEntries(sizes.map(({ path, bytes }) => [`${path}, kB`, bytes / 1000])),
   });
 }
 

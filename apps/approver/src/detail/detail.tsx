@@ -11,15 +11,14 @@ import { exclusively } from "@guard/device/browser";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { type Remarks, RemarksContext } from "./arguments-tree.tsx";
 import { Bar } from "./bar.tsx";
-import { checkEdit } from "./check-edit.ts";
+import { Changes, changeKeys } from "./changes.tsx";
 import { type DecideEvent, type Deciding, nextDeciding, type Step, startDeciding } from "./decide.ts";
-import { Changes, changeKeys, EditForm } from "./edit-form.tsx";
 import { explain } from "./explain.ts";
 import { foldedIn } from "./folding.ts";
-import { type FormNode, toForm } from "./form-model.ts";
 import { partsOfRequest, pieceKey } from "./parts.ts";
 import { RejectForm } from "./reject-form.tsx";
 import { AgentSays, Headline, Terms, Why } from "./sections.tsx";
+import { useEditing } from "./use-editing.ts";
 import { type Covered, useInView, Watching } from "./use-in-view.ts";
 import { What, type WhatTab } from "./what.tsx";
 
@@ -42,8 +41,7 @@ function OneRequest({ item, now, onBack, onDecided }: DetailProps) {
   const { opened, identity } = item;
   const [tab, setTab] = useState<WhatTab>("tree");
   const [reason, setReason] = useState("");
-  const [form, setForm] = useState<FormNode | null>(null);
-  const [problems, setProblems] = useState<readonly string[]>([]);
+  const editing = useEditing(opened);
   const [covered, setCovered] = useState<Covered>({ top: 0, bottom: 0 });
   const article = useRef<HTMLElement>(null);
   const bar = useRef<HTMLDivElement>(null);
@@ -96,19 +94,10 @@ function OneRequest({ item, now, onBack, onDecided }: DetailProps) {
   const decide = (decision: Decision, at: number) =>
     dispatch({ kind: "decide", decision, at, unseen: unseen.length, ended: ended !== null });
   const go = (to: Step, at: number) => dispatch({ kind: "go", to, at, ended: ended !== null });
-  const start = (kind: "reading" | "rejecting" | "editing", at: number) => {
-    if (kind === "editing") setForm((before) => before ?? toForm(opened.schema, opened.args));
-    go({ kind }, at);
-  };
+  const start = (kind: "reading" | "rejecting" | "editing", at: number) => go({ kind }, at);
   const review = (at: number) => {
-    if (!form) return;
-    const checked = checkEdit(form, opened.args, opened.schema);
-    if (checked.kind === "usable") {
-      setProblems([]);
-      go({ kind: "reviewing", args: checked.args }, at);
-    } else {
-      setProblems(checked.kind === "unchanged" ? ["Nothing was changed yet."] : checked.problems);
-    }
+    const args = editing.check();
+    if (args !== null) go({ kind: "reviewing", args }, at);
   };
 
   // Drawn once: what is seen, and the time, change often, and arguments may be long.
@@ -140,8 +129,22 @@ function OneRequest({ item, now, onBack, onDecided }: DetailProps) {
           {changes && <Changes lines={changes} />}
         </Watching.Provider>
       </RemarksContext.Provider>
-      {step.kind === "editing" && form && (
-        <EditForm opened={opened} form={form} problems={problems} onChange={setForm} />
+      {step.kind === "editing" && (
+        <section class="edit-form" data-step aria-labelledby="detail-edit">
+          <h2 id="detail-edit">Other arguments</h2>
+          {editing.shown ? (
+            <editing.shown.EditForm opened={opened} form={editing.shown.form} onChange={editing.change} />
+          ) : (
+            <p role="status">{editing.problems.length === 0 && "Loading the form …"}</p>
+          )}
+          <div role="alert">
+            {editing.problems.map((problem) => (
+              <p key={problem} class="warning">
+                {problem}
+              </p>
+            ))}
+          </div>
+        </section>
       )}
       {step.kind === "rejecting" && <RejectForm reason={reason} onReason={setReason} />}
       <Bar

@@ -15,12 +15,13 @@ afterAll(() => rm(scratch, { recursive: true }));
 const text = (body: Uint8Array | undefined) => new TextDecoder().decode(body);
 
 describe("the built page", () => {
-  test("is one document, one script, one style, a manifest and icons, each with its type", async () => {
+  test("is a document, a style, two scripts, a manifest and icons, each with its type", async () => {
     const { files } = await readPage();
     expect([...files].map(([path, { type }]) => [path, type]).toSorted()).toEqual([
       ["/icon-192.png", "image/png"],
       ["/icon-512.png", "image/png"],
       ["/index.html", "text/html; charset=utf-8"],
+      ["/later.js", "text/javascript; charset=utf-8"],
       ["/manifest.webmanifest", "application/manifest+json"],
       ["/page.css", "text/css; charset=utf-8"],
       ["/page.js", "text/javascript; charset=utf-8"],
@@ -30,10 +31,14 @@ describe("the built page", () => {
   test("relay-served-page: the document names the digest of all code and style, and holds none itself", async () => {
     const { files } = await readPage();
     const html = text(files.get("/index.html")?.body);
+    const digestOf = (name: string) =>
+      `sha384-${createHash("sha384")
+        .update(files.get(`/${name}`)?.body ?? "")
+        .digest("base64")}`;
     for (const name of ["page.js", "page.css"]) {
-      const digest = createHash("sha384").update(files.get(`/${name}`)?.body ?? "");
-      expect(html).toContain(`="./${name}" integrity="sha384-${digest.digest("base64")}"`);
+      expect(html).toContain(`="./${name}" integrity="${digestOf(name)}"`);
     }
+    expect(text(files.get("/page.js")?.body)).toContain(digestOf("later.js"));
     expect(html.match(/<script\b[^>]*>/g)).toHaveLength(1);
     expect(html).toMatch(/<script [^>]*><\/script>/);
     expect(html).not.toMatch(/<style|\son[a-z]+=|\sstyle=|https?:\/\/(?!localhost|127\.0\.0\.1)/);
@@ -42,9 +47,13 @@ describe("the built page", () => {
   });
 
   test("markup-injection: nothing of it makes code of text", async () => {
-    const script = text((await readPage()).files.get("/page.js")?.body);
-    expect(script).not.toMatch(/document\.write|insertAdjacentHTML|\.outerHTML\s*=[^=]/);
-    expect(script).not.toMatch(/sourceMappingURL|\bimport\(/);
+    const { files } = await readPage();
+    for (const name of ["/page.js", "/later.js"]) {
+      const script = text(files.get(name)?.body);
+      expect(script).not.toMatch(/document\.write|insertAdjacentHTML|\.outerHTML\s*=[^=]|sourceMappingURL/);
+      const loads = [...script.matchAll(/\bimport\s*(?:\(|\{[^}]*\}\s*from)?\s*["`']([^"`']*)/g)];
+      expect(loads.map(([, module]) => module)).toEqual([name === "/page.js" ? "./later.js" : "./page.js"]);
+    }
   });
 
   test("says which command builds it where it was not built", async () => {

@@ -28,7 +28,10 @@ const enrolling = await enrol({
   store,
 });
 report({ kind: "ready", fingerprint: enrolling.fingerprint });
-const profile = await enrolling.waitUntilEnrolled({ signal, interval: 20 });
+const profile = await enrolling.waitUntilEnrolled({ signal, interval: 20 }).catch((error: unknown) => {
+  if (signal.aborted) process.exit(0);
+  throw error;
+});
 const identity = profile.identity;
 const device = telling(await openDevice({ profile, store }));
 

@@ -25,6 +25,8 @@ function demo(...options: string[]): Run {
   const main = fileURLToPath(new URL("./main.ts", import.meta.url));
   const child = spawn(process.execPath, ["--conditions=@guard/source", main, "--headless", ...options], {
     env: { ...process.env, TMPDIR: directory, NODE_OPTIONS: "" },
+    // A group of its own, as in a terminal: Ctrl-C reaches all of it.
+    detached: true,
   });
   let out = "";
   let err = "";
@@ -85,3 +87,19 @@ test("a demo that is stopped leaves no process and no file behind", async () => 
   expect(run.out()).not.toContain("demo: framework");
   expect(await readdir(directory)).toEqual([]);
 }, 90_000);
+
+test.each([
+  ["processes start", "Agent, relay and people"],
+  ["people enrol", "device enrolled"],
+])(
+  "Ctrl-C while %s ends the demo quietly",
+  async (_when, seen) => {
+    const run = demo();
+    while (!run.out().includes(seen)) await once(run.process.stdout, "data");
+    process.kill(-(run.process.pid as number), "SIGINT");
+    expect(await run.ended).toBe(130);
+    expect(run.err()).toBe("");
+    expect(await readdir(directory)).toEqual([]);
+  },
+  90_000,
+);

@@ -12,7 +12,6 @@ import { join } from "node:path";
 import { canonicalJson, type Roster } from "@guard/core";
 import { type Framework, type Options, readOptions, usage } from "./options.ts";
 import { type Line, print, table } from "./output.ts";
-import { buildPage } from "./page.ts";
 import { play } from "./play.ts";
 import type { Reckoning } from "./reckon.ts";
 import { openStage } from "./stage.ts";
@@ -103,7 +102,6 @@ async function demo(options: Options): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), "guard-demo-"));
   const homeOf = (framework: Framework) => join(directory, framework);
   introduce(options, live, model);
-  if (live) await buildPage();
   const curtain = openStage({
     directory,
     live,

@@ -128,7 +128,8 @@ export function start(name: string, { env, terminal = false, onReport }: StartOp
       return Promise.race([found, failed]);
     },
     tell(order) {
-      if (process_.connected) process_.send(order);
+      // One that goes away meanwhile needs no order any more.
+      if (process_.connected) process_.send(order, () => {});
     },
     ended: () => end(0, ...expected),
     async kill() {
@@ -139,7 +140,8 @@ export function start(name: string, { env, terminal = false, onReport }: StartOp
       if (process_.exitCode !== null || process_.signalCode !== null) return;
       child.tell({ kind: "stop" });
       const force = setTimeout(() => process_.kill("SIGKILL"), 3000);
-      await end(0, 1, "SIGKILL");
+      // However it ends: Ctrl-C reaches it too, before it listens for that.
+      await exited;
       clearTimeout(force);
     },
   };

@@ -8,7 +8,7 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { ed25519Signer, formatInvitation, foundApp, type Owner } from "@guard/core";
 import { type Line, names, print, said } from "./output.ts";
-import { offerPage } from "./page.ts";
+import { buildPage, offerPage } from "./page.ts";
 import { type Child, type Order, type Report, type StartOptions, start } from "./processes.ts";
 import { type Journal, newJournal } from "./reckon.ts";
 import { alice, people } from "./story.ts";
@@ -130,6 +130,7 @@ export function openStage({ directory, live, open, suspend, onFailed, onQuit }: 
   }
 
   async function set(): Promise<Stage> {
+    if (live) await buildPage();
     const operatorToken = randomBytes(32).toString("base64url");
     const env = {
       DEMO_DATABASE: join(directory, "relay.db"),

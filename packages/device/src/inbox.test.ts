@@ -134,6 +134,36 @@ describe("the connection", () => {
     expect(new Set(ids())).toEqual(new Set([open.request, madeMeanwhile.request]));
   });
 
+  test("fail-open-outage: a request that an outage keeps from being opened is no refused one, and comes later", async () => {
+    let cut = false;
+    const wire: typeof fetch = async (input, init) => {
+      const request = new Request(input, init);
+      if (cut && new URL(request.url).pathname === "/v1/roster") throw new TypeError("fetch failed");
+      return p.fetch(request);
+    };
+    const moving = await p.device(bob, { store: memoryDeviceStore(), fetch: wire });
+    inbox.add(moving);
+    await until(() => inbox.status(moving).state === "live");
+    cut = true;
+    await p.invite("carol@example.com"); // The roster that the next request names is one that the device has to read.
+    const asked = await p.ask();
+    await inbox.accept(moving, await moving.get(asked.request));
+    expect(ids()).toEqual([]);
+    cut = false;
+    inbox.wake();
+    await listed(asked);
+    expect(remarks).toEqual([]);
+  });
+
+  test("live means that everything that waits is listed", async () => {
+    const asked = [await p.ask(), await p.ask(), await p.ask()];
+    const listedWhenLive = new Promise<number>((resolve) => {
+      void until(() => inbox.status(device).state === "live").then(() => resolve(ids().length));
+    });
+    inbox.add(device);
+    expect(await listedWhenLive).toBe(asked.length);
+  });
+
   test("waking while all is well loses nothing and repeats nothing", async () => {
     let reads = 0;
     const counting: typeof fetch = async (input, init) => {

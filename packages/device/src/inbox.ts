@@ -3,7 +3,7 @@
  * as a problem, once. What was answered or ended is not listed again by a view that is older than that and
  * came late (stale-delivery).
  */
-import { isGuardError, type RequestView } from "@guard/core";
+import { isGuardError, isPassing, type RequestView } from "@guard/core";
 import type { Device } from "./device.ts";
 import type { OpenedRequest } from "./open.ts";
 import { visible } from "./visible.ts";
@@ -18,7 +18,10 @@ export interface Item {
 
 /** How a device gets on with its relay. */
 export interface ConnectionStatus {
-  /** `away`: it tries again by itself. `refused`: it does not; the device was revoked, or the roster is not believed. */
+  /**
+   * `live`: what waits is listed. `away`: it tries again by itself. `refused`: it does not; the device was revoked, or
+   * the roster is not believed.
+   */
   readonly state: "connecting" | "live" | "away" | "refused";
   /** Why it is away or refused, safe to show; else null. */
   readonly why: string | null;
@@ -53,6 +56,8 @@ export function createInbox(options: {
   const found = new Map<string, Item>();
   /** Requests that ended, and items that were answered: at which version, and how. */
   const over = new Map<string, { readonly version: number; readonly why: string }>();
+  /** What an outage kept from being opened, by item: it is tried again once the relay is heard again. */
+  const unopened = new Map<string, { readonly device: Device; readonly view: RequestView }>();
   const reported = new Set<string>();
   const followed = new Map<Device, { readonly stop: AbortController; status: ConnectionStatus }>();
 
@@ -66,6 +71,7 @@ export function createInbox(options: {
     if (!followed.has(device)) return;
     const { identity } = device.profile;
     const id = `${view.request} ${identity}`;
+    unopened.delete(id);
     try {
       const opened = await device.open(view);
       // Another view may have been opened meanwhile, or the device removed.
@@ -75,6 +81,10 @@ export function createInbox(options: {
       else end(id, opened, opened.closed, before);
     } catch (error) {
       if (!isGuardError(error)) throw error;
+      if (isPassing(error)) {
+        unopened.set(id, { device, view });
+        return device.wake();
+      }
       found.delete(id);
       report(`Request ${view.request.slice(0, 8)} is not shown to ${identity}: ${error.message}`);
     }
@@ -101,8 +111,11 @@ export function createInbox(options: {
   async function follow(device: Device, signal: AbortSignal): Promise<void> {
     const { identity } = device.profile;
     const onConnection = (problem: unknown) => {
-      if (problem === null) setStatus(device, { state: "live", why: null });
-      else setStatus(device, { state: "away", why: visible(messageOf(problem)) });
+      if (problem !== null) return setStatus(device, { state: "away", why: visible(messageOf(problem)) });
+      setStatus(device, { state: "live", why: null });
+      for (const { view } of [...unopened.values()].filter((one) => one.device === device)) {
+        void accept(device, view);
+      }
     };
     try {
       for await (const view of device.requests({ signal, onConnection })) await accept(device, view);
@@ -123,7 +136,9 @@ export function createInbox(options: {
   }
 
   function clear(device: Device): void {
-    for (const [id, item] of found) if (item.device === device) found.delete(id);
+    for (const kept of [found, unopened]) {
+      for (const [id, one] of kept) if (one.device === device) kept.delete(id);
+    }
   }
 
   return {

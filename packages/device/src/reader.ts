@@ -20,7 +20,7 @@ import { deviceChanges } from "./changes.ts";
 export interface Reader {
   /**
    * Everything open now, and then every request that changes, until `signal` aborts. `onConnection` hears null
-   * when the relay was heard, and otherwise what keeps the device from it, which is waited out.
+   * when all that the relay told of so far was yielded, and otherwise what keeps the device from it, which is waited out.
    * @throws GuardError where waiting is of no use: the device was revoked, the roster forked.
    */
   requests(options: {
@@ -90,12 +90,12 @@ export function createReader(options: {
         let away = 0;
         try {
           for await (const change of deviceChanges({ client, signal: either, onProblem: lost })) {
-            onConnection?.(null);
             for await (const view of ahead(await changedIds(change, open), get)) {
               if (view.state === "pending") open.set(view.request, view.version);
               else open.delete(view.request);
               yield view;
             }
+            onConnection?.(null);
           }
         } catch (error) {
           if (signal.aborted) return;

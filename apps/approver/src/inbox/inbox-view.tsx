@@ -1,10 +1,12 @@
 /**
  * What waits for an answer. Rows never move while somebody looks: what is new stands below the others, under a bar
- * that says so, until that bar is pressed or the list is entered anew.
+ * that says so, until that bar is pressed or the list is entered anew. While the list is read for the first time, it
+ * is put in order as it comes, until somebody reaches for it.
  */
+import type { RefObject } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Unconfirmed } from "../enrol/unconfirmed.tsx";
-import type { Session, SessionState } from "../state/session.ts";
+import type { Connection, Session, SessionState } from "../state/session.ts";
 import { itemId, kept, type Places, sorted } from "./places.ts";
 import { RequestRow } from "./row.tsx";
 
@@ -22,8 +24,8 @@ export function InboxView(props: {
   const list = useRef<HTMLDivElement>(null);
   const [, redraw] = useState(0);
   const [said, setSaid] = useState("");
-  const before = places.current;
-  places.current = kept(before, state.items);
+  const filling = useFilling(list, state.connections ?? []);
+  places.current = filling ? sorted(state.items) : kept(places.current, state.items);
   const { rows, fresh } = places.current;
   const identities = new Set((state.connections ?? []).map(({ profile }) => profile.identity));
 
@@ -95,6 +97,26 @@ export function InboxView(props: {
       )}
     </div>
   );
+}
+
+/** Whether the list is being read for the first time (a device still connects) and nobody has reached for it yet. */
+function useFilling(
+  list: RefObject<HTMLElement | null>,
+  connections: readonly Pick<Connection, "state">[],
+): boolean {
+  const over = useRef(false);
+  if (connections.length > 0 && !connections.some(({ state }) => state === "connecting")) over.current = true;
+  useEffect(() => {
+    const reached = () => {
+      over.current = true;
+    };
+    const signs = ["pointerdown", "pointermove", "keydown", "wheel", "focusin"] as const;
+    for (const sign of signs) list.current?.addEventListener(sign, reached, { passive: true });
+    return () => {
+      for (const sign of signs) list.current?.removeEventListener(sign, reached);
+    };
+  }, []);
+  return !over.current;
 }
 
 /** Arrow keys go from row to row; Home and End to the first and last. Enter follows the link as everywhere. */

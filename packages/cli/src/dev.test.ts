@@ -2,7 +2,7 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import { get } from "node:https";
 import { join } from "node:path";
 import { parseInvitation } from "@guard/core";
-import { enrol, memoryDeviceStore } from "@guard/device";
+import { enrol, memoryDeviceStore, openDevice } from "@guard/device";
 import { generate } from "selfsigned";
 import { describe, expect, test } from "vitest";
 import { directory, guard, run } from "./process.fixture.ts";
@@ -43,6 +43,47 @@ describe("guard dev", () => {
     expect(address).toBe(`${origin}/`);
     again.child.kill("SIGTERM");
     expect((await again.ended).code).toBe(0);
+  }, 60_000);
+
+  test("says which requests were asked before a page was enrolled, since they are not shown there", async () => {
+    const script = join(new URL(".", import.meta.url).pathname, `early-${process.pid}.tmp.mjs`);
+    await writeFile(script, agentScript);
+    try {
+      const dev = guard(["dev", "--", process.execPath, "--conditions=@guard/source", script]);
+      const [, origin = "", invitation = ""] = await dev.until(
+        /alice@example\.com decides at (http:\/\/localhost:\d+)\/#(guard-invite-\S+)/,
+      );
+      // It is there, and nobody has enrolled yet.
+      await dev.until(/no terminal to ask in/);
+      const store = memoryDeviceStore();
+      const enrolling = await enrol({ invitation, name: "browser", origin, store });
+      const profile = await enrolling.waitUntilEnrolled({ interval: 20 });
+      await dev.until(/One request was asked before that page was enrolled, and is not shown there/);
+      expect(await (await openDevice({ profile, store })).list()).toEqual([]);
+      dev.child.kill("SIGINT");
+      const ended = await dev.ended;
+      expect(ended.code).toBe(130);
+      expect(ended.err).not.toContain("    at ");
+    } finally {
+      await rm(script, { force: true });
+    }
+  }, 60_000);
+
+  test("Ctrl-C while somebody is enrolled ends it quietly", async () => {
+    const dev = guard([
+      "dev",
+      "--as",
+      "alice@example.com",
+      "--",
+      process.execPath,
+      "-e",
+      "setInterval(() => {}, 1000)",
+    ]);
+    await dev.until(/alice@example\.com decides here/);
+    dev.child.kill("SIGINT");
+    const ended = await dev.ended;
+    expect(ended.code).toBe(130);
+    expect(ended.err).not.toContain("    at ");
   }, 60_000);
 
   test("terminal-escape, hidden-characters: without a terminal it prints what is asked, escaped, and decides nothing", async () => {

@@ -44,6 +44,8 @@ export interface DevPage {
   readonly page: RelayPage;
   /** Where `identity` decides in a browser: the page's address, with an invitation where none of theirs has enrolled. */
   onAddress(identity: string, address: string): void;
+  /** From now on what is asked goes to their browser too; what was asked before does not. */
+  onEnrolled(identity: string): void;
   onRemark(text: string): void;
 }
 
@@ -112,7 +114,7 @@ export async function startDev(options: {
   }
   const ending = new AbortController();
   /** Whoever comes with the invitation is confirmed at once: it was printed here and nowhere else. */
-  async function addressFor(identity: string, { onRemark }: DevPage): Promise<string> {
+  async function addressFor(identity: string, { onEnrolled, onRemark }: DevPage): Promise<string> {
     // Passkeys need a name in place of an address.
     const origin = url.replace("127.0.0.1", "localhost");
     if (
@@ -130,7 +132,7 @@ export async function startDev(options: {
         queue = confirmed.catch(() => {});
         return confirmed;
       })
-      .then(() => onRemark(`${visible(identity)} decides on the page too, from the next request on.`))
+      .then(() => onEnrolled(identity))
       .catch((error: Error) => {
         if (!ending.signal.aborted) onRemark(`The page of ${visible(identity)}: ${visible(error.message)}`);
       });

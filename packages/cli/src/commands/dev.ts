@@ -68,11 +68,20 @@ const greeting = (dev: Dev): readonly string[] => [
 ];
 
 /** What is said when somebody's address is there; the first one may be opened. */
-function pages(page: RelayPage, { say, open }: { say: (text: string) => void; open: boolean }): DevPage {
+function pages(
+  page: RelayPage,
+  { inbox, say, open }: { inbox: Inbox; say: (text: string) => void; open: boolean },
+): DevPage {
   let opened = !open;
   return {
     page,
     onRemark: say,
+    onEnrolled(identity) {
+      say(`${visible(identity)} decides on the page too, from the next request on.`);
+      const before = inbox.items().filter((item) => item.identity === identity).length;
+      // Sealed to the devices that there were: the page cannot show it, and should not be waited for.
+      if (before > 0) say(askedBefore(before));
+    },
     onAddress(identity, address) {
       say(`In a browser, ${visible(identity)} decides at ${address}`);
       if (opened) return;
@@ -81,6 +90,11 @@ function pages(page: RelayPage, { say, open }: { say: (text: string) => void; op
     },
   };
 }
+
+const askedBefore = (count: number) =>
+  count === 1
+    ? "One request was asked before that page was enrolled, and is not shown there: decide it here, or ask again."
+    : `${count} requests were asked before that page was enrolled, and are not shown there: decide them here, or ask again.`;
 
 /** With a terminal: ask in it. */
 async function live({ directory, only, argv, open }: Run): Promise<number> {
@@ -101,7 +115,7 @@ async function live({ directory, only, argv, open }: Run): Promise<number> {
     directory,
     only,
     onDevice: announcing(inbox, dim),
-    page: pages(await readPage(), { say: dim, open }),
+    page: pages(await readPage(), { inbox, say: dim, open }),
   });
   for (const text of [...greeting(dev), ...early.map((line) => line.text)]) print(text);
   const screen = startScreen({ inbox, autoOpen: true });
@@ -111,7 +125,8 @@ async function live({ directory, only, argv, open }: Run): Promise<number> {
   try {
     return await runChild(dev, argv, {
       line: (text, error) => show(error ? { text, tone: "warning" } : { text }),
-      stop: screen.quit,
+      // As Ctrl-C everywhere: in the screen it is a key like any other.
+      stop: screen.quit.then(() => 128 + constants.signals.SIGINT),
     });
   } finally {
     inbox.close();
@@ -124,8 +139,9 @@ async function live({ directory, only, argv, open }: Run): Promise<number> {
 async function plain({ directory, only, argv }: Run): Promise<number> {
   const [{ startDev }, { readPage }] = await Promise.all([import("../dev.ts"), import("@guard/approver")]);
   const say = (text: string) => remark(`guard: ${text}`);
-  const stop = new Promise<void>((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
+  const stop = new Promise<number>((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const)
+      process.once(signal, () => resolve(128 + constants.signals[signal]));
   });
   const printed = new Set<string>();
   const inbox = createInbox({
@@ -145,7 +161,7 @@ async function plain({ directory, only, argv }: Run): Promise<number> {
     directory,
     only,
     onDevice: announcing(inbox, say),
-    page: pages(await readPage(), { say, open: false }),
+    page: pages(await readPage(), { inbox, say, open: false }),
   });
   for (const text of greeting(dev)) say(text);
   try {
@@ -166,11 +182,11 @@ function announcing(inbox: Inbox, say: (text: string) => void): (device: Device)
   };
 }
 
-/** Runs the command until it ends or `stop` resolves; resolves to its exit code. */
+/** Runs the command until it ends; resolves to its exit code, or to that of `stop` where that was first. */
 async function runChild(
   dev: Dev,
   argv: readonly string[],
-  { line, stop }: { line: (text: string, error: boolean) => void; stop: Promise<void> },
+  { line, stop }: { line: (text: string, error: boolean) => void; stop: Promise<number> },
 ): Promise<number> {
   const [file, ...args] = argv;
   if (file === undefined) {
@@ -189,9 +205,13 @@ async function runChild(
     );
   follow(child.stdout, false);
   follow(child.stderr, true);
-  const ended = exitOf(child, file, (text) => line(text, true));
-  void stop.then(() => end(child));
-  return ended;
+  let stopped: number | null = null;
+  void stop.then((code) => {
+    stopped = code;
+    end(child);
+  });
+  const ended = await exitOf(child, file, (text) => line(text, true));
+  return stopped ?? ended;
 }
 
 function exitOf(child: ChildProcess, file: string, say: (text: string) => void): Promise<number> {

@@ -92,8 +92,8 @@ describe("guard dev", () => {
     await writeFile(script, agentScript);
     try {
       const dev = guard(["dev", "--", process.execPath, "--conditions=@guard/source", script]);
-      const [, id] = await dev.until(/inbox approve --as alice@example.com --yes --home \S+ -- (\S{8})\n/);
-      const shown = guard(["inbox", "show", "--home", ".guard/dev", "--", id as string]);
+      const [, id] = await dev.until(/inbox approve (\S{8}) --as alice@example.com --yes --home \S+\n/);
+      const shown = guard(["inbox", "show", id as string, "--home", ".guard/dev"]);
       const { out, err } = await shown.ended;
       expect(err).toBe("");
       expect(out).toContain('"note": "⟨U+001B⟩[31mred⟨U+202E⟩"');
@@ -109,7 +109,7 @@ describe("guard dev", () => {
         id as string,
       ]);
       expect(approved.err).toMatch(/may not be edited/);
-      const yes = await run(["inbox", "approve", "--yes", "--home", ".guard/dev", "--", id as string]);
+      const yes = await run(["inbox", "approve", id as string, "--yes", "--home", ".guard/dev"]);
       expect(yes).toMatchObject({ code: 0, err: "" });
       const ended = await dev.ended;
       expect(ended.code).toBe(3);

@@ -177,6 +177,10 @@ describe("a whole life", () => {
       code: 0,
       out: "Nothing waits for an answer.\n",
     });
+    // An id may begin with a dash; an option's misspelt name is no id.
+    const inbox = (...more: string[]) => run(["inbox", "approve", "-hbcd", ...more, "--home", "alice"]);
+    expect(await inbox()).toMatchObject({ code: 1, err: expect.stringContaining("starts with -hbcd") });
+    expect((await inbox("--reson", "no")).code).toBe(2);
 
     const roster = await run(["roster", "--out", "roster.json"]);
     expect(roster.out).toContain(`app       ${app}`);

@@ -150,8 +150,7 @@ async function plain({ directory, only, argv }: Run): Promise<number> {
         if (printed.has(opened.request)) continue;
         printed.add(opened.request);
         for (const { text } of detailLines(opened, identity, Date.now())) remark(`guard: ${text}`);
-        // Behind "--": an id may begin with a dash.
-        const how = `guard inbox approve --as ${visible(identity)} --yes --home ${visible(directory)} -- ${opened.request.slice(0, 8)}`;
+        const how = `guard inbox approve ${opened.request.slice(0, 8)} --as ${visible(identity)} --yes --home ${visible(directory)}`;
         remark(`guard: no terminal to ask in. From another one: ${how}`);
       }
     },

@@ -60,20 +60,22 @@ Examples:
       screen.close();
     });
 
-  inbox
-    .command("show")
-    .argument("<id>", "the request's id, or how it begins")
+  // An id may begin with a dash. What no option is called is taken for one; an option's misspelt name is no id.
+  const named = (name: string) =>
+    inbox
+      .command(name)
+      .argument("<id>", "the request's id, or how it begins")
+      .allowUnknownOption()
+      .option(...as);
+
+  named("show")
     .description("print one request in full")
-    .option(...as)
     .action(async (id: string, _options: unknown, command: Command) => {
       printItem(await itemOf(id, command));
     });
 
-  inbox
-    .command("approve")
-    .argument("<id>", "the request's id, or how it begins")
+  named("approve")
     .description("approve one request, as asked or with other arguments")
-    .option(...as)
     .option("--args <json>", "approve with these arguments instead")
     .option("--reason <text>", "a remark for the agent")
     .option("--yes", "do not ask again")
@@ -88,11 +90,8 @@ Examples:
       });
     });
 
-  inbox
-    .command("reject")
-    .argument("<id>", "the request's id, or how it begins")
+  named("reject")
     .description("reject one request")
-    .option(...as)
     .option("--reason <text>", "why; goes to the agent")
     .action(async (id: string, options: Deciding, command: Command) => {
       const item = await itemOf(id, command);

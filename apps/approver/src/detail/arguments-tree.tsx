@@ -1,11 +1,14 @@
 /**
  * A JSON value as a person reads it: a line for each member, nothing folded away that could be read, nothing
  * cut. Texts stand in boxes of their own, so that no text can pass for a line of the page.
+ *
+ * Of thousands of members those that come near the view are drawn: what was not drawn was not seen (out-of-view),
+ * and the way to what was not seen yet leads there.
  */
 import { canonicalJson, type Json } from "@guard/core";
 import { type Suspicious, visible } from "@guard/device";
 import { createContext } from "preact";
-import { useContext } from "preact/hooks";
+import { useContext, useEffect, useState } from "preact/hooks";
 import type { Folded } from "./folding.ts";
 import { memberPath, membersOf, nameKey, pieceKey } from "./parts.ts";
 import { ShownText } from "./shown-text.tsx";
@@ -26,6 +29,11 @@ export const RemarksContext = createContext<Remarks>({
   unfold: () => {},
   waive: () => {},
 });
+
+/** How many members are drawn at once. */
+const batch = 50;
+/** How near, in CSS pixels, the view comes before more are drawn. */
+const nearby = 1500;
 
 /** How many characters of a folded value stand at either end of it. */
 const preview = 60;
@@ -106,7 +114,20 @@ function Members({ value, path }: { value: Json; path: string }) {
   if (folded || !members || members.length === 0) return null;
   return (
     <ul>
-      {members.map(([name, member]) => {
+      <Batch members={members} path={path} from={0} />
+    </ul>
+  );
+}
+
+type ListProps = { members: NonNullable<ReturnType<typeof membersOf>>; path: string; from: number };
+
+/** Members from `from` on: some at once, and the rest once somebody comes near it. */
+function Batch({ members, path, from }: ListProps) {
+  const [more, setMore] = useState(false);
+  const to = from + batch;
+  return (
+    <>
+      {members.slice(from, to).map(([name, member]) => {
         const at = memberPath(path, name);
         return (
           <li key={at}>
@@ -121,7 +142,32 @@ function Members({ value, path }: { value: Json; path: string }) {
           </li>
         );
       })}
-    </ul>
+      {members.length > to &&
+        (more ? (
+          <Batch members={members} path={path} from={to} />
+        ) : (
+          <Rest members={members} path={path} from={to} onNear={() => setMore(true)} />
+        ))}
+    </>
+  );
+}
+
+/** Stands for what is not drawn yet. */
+function Rest({ members, path, from, onNear }: ListProps & { onNear: () => void }) {
+  const [name] = members[from] as (typeof members)[number];
+  const at = memberPath(path, name);
+  const ref = usePart<HTMLLIElement>(pieceKey(typeof name === "number" ? at : nameKey(at), 0), "place");
+  useEffect(() => {
+    const near = new IntersectionObserver(([entry]) => entry?.isIntersecting && onNear(), {
+      rootMargin: `${nearby}px 0px`,
+    });
+    if (ref.current) near.observe(ref.current);
+    return () => near.disconnect();
+  }, []);
+  return (
+    <li ref={ref} class="nothing">
+      … {members.length - from} more
+    </li>
   );
 }
 

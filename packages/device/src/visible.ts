@@ -12,6 +12,9 @@ import { type Json, skeleton } from "@guard/core";
 // Default_Ignorable adds variation selectors and fillers; U+2800 is a blank that Unicode calls a symbol.
 const hidden = /[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800\u27E8]/u;
 
+/** What is shown as it is, as most texts are: printable ASCII, and no run of spaces that is counted. */
+const plain = /^(?:[!-~]| (?! {3}))*$/;
+
 const token = (character: string) =>
   `⟨U+${(character.codePointAt(0) as number).toString(16).toUpperCase().padStart(4, "0")}⟩`;
 
@@ -21,6 +24,7 @@ const token = (character: string) =>
  * output that was laid out on purpose and on which nothing depends (a program's log).
  */
 export function visible(text: string, options: { lines?: boolean; layout?: boolean } = {}): string {
+  if (plain.test(text)) return text;
   let out = "";
   let spaces = 0;
   const flush = () => {
@@ -69,6 +73,8 @@ export interface Homograph {
  * both). To be shown beside the text: it warns, it does not change anything.
  */
 export function homographs(text: string): readonly Homograph[] {
+  // ASCII is of one script alone.
+  if (!/[^\0-\x7f]/.test(text)) return [];
   const found = new Map<string, Homograph>();
   for (const [word] of text.matchAll(/[\p{L}\p{M}\p{N}]+/gu)) {
     const used = scriptTests.filter(([, test]) => test.test(word)).map(([name]) => name);

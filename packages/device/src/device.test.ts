@@ -239,6 +239,25 @@ describe("deciding", () => {
     expect(await fast.decide(opened, decision)).toMatchObject({ state: "approved" });
   });
 
+  test("two tabs: what another tab of this device answered is not answered again, nor turned around", async () => {
+    const store = memoryDeviceStore();
+    const first = await p.device(bob, { store });
+    const second = await openDevice({ profile: first.profile, store, fetch: p.fetch, now: p.now });
+    const asked = await p.ask({ terms: { quorum: 2 } });
+    const [here, there] = [
+      await first.open(await first.get(asked.request)),
+      await second.open(await second.get(asked.request)),
+    ];
+    await first.decide(here, { decision: "approve" });
+    for (const decision of ["reject", "approve"] as const) {
+      await expect(second.decide(there, { decision })).rejects.toMatchObject({
+        relayCode: "already_decided",
+        message: "Too late: bob@example.com has answered already: approve.",
+      });
+    }
+    expect((await outcome(asked.request)).statements).toHaveLength(1);
+  });
+
   test("one-person-quorum: with two needed, the second person sees the first one's answer", async () => {
     const other = await p.device(bob);
     const asked = await p.ask({ terms: { quorum: 2 } });

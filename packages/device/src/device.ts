@@ -2,8 +2,8 @@
  * A device at work: shows what it is asked and signs what its person decides.
  *
  * Guarantees: it signs only for a request that it opened itself, before its expiry, over digests computed from
- * what it opened; an edit only where the terms allow one; one answer for each request, and a retry posts the
- * very same bytes.
+ * what it opened; an edit only where the terms allow one; one answer for each request, also where another process
+ * or tab of this device gave it; a retry posts the very same bytes.
  */
 import {
   type Answer,
@@ -168,7 +168,7 @@ export async function openDevice(options: OpenDeviceOptions): Promise<Device> {
       }
       if ((decision.reason?.length ?? 0) > longestReason)
         throw new ValidationError(`A reason has at most ${longestReason} characters.`);
-      answer = sign(paper, decision);
+      answer = requireUnanswered(request).then(() => sign(paper, decision));
       given.set(request, { choice, answer });
       answer.catch(() => given.delete(request));
     }
@@ -182,6 +182,20 @@ export async function openDevice(options: OpenDeviceOptions): Promise<Device> {
     }
   }
 
+  /** Since it was opened this person may have answered in another tab; a second answer could turn the first around. */
+  async function requireUnanswered(request: string): Promise<void> {
+    const view = await reader.get(request);
+    const { opened } = await openView({ view, app, identity, device, decryption, follower, now: now() });
+    const mine = opened.answers.find((one) => one.identity === identity);
+    if (mine) throw tooLate(request, `${identity} has answered already: ${mine.decision}`);
+  }
+
+  function tooLate(request: string, what: string, cause?: unknown): UnavailableError {
+    const late = new UnavailableError(`Too late: ${what}.`, { request, cause });
+    late.relayCode = "already_decided";
+    return late;
+  }
+
   async function post(request: string, body: Answer): Promise<RequestView> {
     try {
       const path = `/v1/requests/${request}/statements`;
@@ -193,12 +207,7 @@ export async function openDevice(options: OpenDeviceOptions): Promise<Device> {
       }
       if (error.relayCode === "already_decided") {
         const { state } = await reader.get(request);
-        const late = new UnavailableError(`Too late: the request is ${state} already.`, {
-          request,
-          cause: error,
-        });
-        late.relayCode = "already_decided";
-        throw late;
+        throw tooLate(request, `the request is ${state} already`, error);
       }
       throw error;
     }

@@ -24,6 +24,7 @@ import {
 } from "@guard/core";
 import { createRelay, type Relay, serveRelay } from "@guard/relay";
 import type { Browser, BrowserContext, BrowserContextOptions, CDPSession, Page } from "playwright";
+import { readPage } from "../files/index.ts";
 import { endEnrolment, startEnrolment } from "./person.fixture.ts";
 import { hostPage, type PageHost } from "./serve.fixture.ts";
 
@@ -66,6 +67,14 @@ export interface Enrolled {
 export interface EnrolOptions extends BrowserContextOptions {
   /** Signs with the virtual authenticator's passkey instead of a key of the page's own. */
   readonly passkey?: boolean;
+  readonly invited?: InviteOptions;
+}
+
+export interface InviteOptions {
+  /** Where the page comes from; by default not from the relay. */
+  readonly origin?: string;
+  /** The relay's address as the invitation names it; by default its own. */
+  readonly relay?: string;
 }
 
 export interface World {
@@ -81,7 +90,7 @@ export interface World {
   /** The browser of somebody who enrolled once in this file, on the inbox; made at the first use. */
   home(identity: string): Promise<Enrolled>;
   /** A link as `guard invite --page` prints it, and the device that uses it, which waits to be confirmed. */
-  invite(identity: string): Promise<{ link: string; device(): Promise<Waiting> }>;
+  invite(identity: string, options?: InviteOptions): Promise<{ link: string; device(): Promise<Waiting> }>;
   close(): Promise<void>;
 }
 
@@ -91,12 +100,14 @@ const phone = { width: 360, height: 740 };
 const operatorToken = "operator-token-of-a-test";
 
 export async function startWorld(browser: Browser): Promise<World> {
-  const host = await hostPage();
+  const built = await readPage();
+  const host = await hostPage(built);
   const relay = await createRelay({
     database: ":memory:",
     operatorToken,
     logger: false,
     allowedOrigins: [host.origin],
+    page: built,
   });
   const served = await serveRelay(relay);
   const signer = await ed25519Signer(randomBytes(32));
@@ -152,17 +163,20 @@ export async function startWorld(browser: Browser): Promise<World> {
     return { page, context, cdp: await context.newCDPSession(page) };
   }
 
-  async function invite(identity: string) {
+  async function invite(
+    identity: string,
+    { origin = host.origin, relay: at = served.url }: InviteOptions = {},
+  ) {
     const inviting = await owner.invite({ identity });
-    const link = `${host.origin}/#${formatInvitation(inviting.invitation)}`;
+    const link = `${origin}/#${formatInvitation({ ...inviting.invitation, relay: at })}`;
     return { link, device: () => inviting.waitForDevice({ interval: 20 }) };
   }
 
   async function enrol(identity: string, options: EnrolOptions = {}): Promise<Enrolled> {
-    const { passkey = false, ...more } = options;
+    const { passkey = false, invited: how, ...more } = options;
     const visited = await visit(more);
     if (passkey) await addAuthenticator(visited.cdp);
-    const invited = await invite(identity);
+    const invited = await invite(identity, how);
     await visited.page.goto(invited.link);
     const onPage = await startEnrolment(visited.page, { passkey });
     const { device, fingerprint, confirm } = await invited.device();

@@ -24,5 +24,7 @@ export function browserName(userAgent: string): string {
 export function isAppleTab(): boolean {
   const { userAgent, maxTouchPoints } = navigator;
   const touch = /iPhone|iPad|iPod/.test(userAgent) || (userAgent.includes("Macintosh") && maxTouchPoints > 1);
-  return touch && !matchMedia("(display-mode: standalone)").matches;
+  // Safari's own word for it, which is older than the query.
+  const { standalone } = navigator as { readonly standalone?: boolean };
+  return touch && !standalone && !matchMedia("(display-mode: standalone)").matches;
 }

@@ -29,11 +29,12 @@ const noteId = "detail-note";
 export function Bar(props: BarProps) {
   const { state, ended, unseen, barRef } = props;
   const over = ended !== null || state.problem?.kind === "final" || state.taken;
+  const toShow = unseen > 0 && state.step.kind !== "rejecting";
   return (
     <div class="bar" ref={barRef}>
       <div id={noteId} class={state.problem && !state.taken ? "note problem" : "note"} role="status">
         {note(props)}
-        {!over && unseen > 0 && !state.sending && !state.problem && (
+        {!over && toShow && !state.sending && !state.problem && (
           <button type="button" class="next" onClick={props.onShowNext}>
             Show what you have not seen yet ({unseen})
           </button>
@@ -51,6 +52,9 @@ function note({ state, ended, unseen, care }: BarProps): string | null {
   if (state.sending) return "Sending your answer …";
   if (ended !== null && state.problem?.kind !== "final") return ended;
   if (state.problem) return state.problem.text;
+  if (state.step.kind === "rejecting") {
+    return unseen > 0 ? "You may reject without having seen all of it." : "All of it was on screen.";
+  }
   if (unseen > 0) return null;
   return care ? "All of it was on screen. Approving takes a held press." : "All of it was on screen.";
 }

@@ -192,8 +192,9 @@ export function Terms({ opened, identity }: { opened: OpenedRequest; identity: s
         )}
         {answers.map((answer) => (
           <div key={`${answer.identity} ${answer.device}`}>
-            <dt>{visible(answer.identity)}</dt>
+            <dt>answered</dt>
             <dd class={answer.decision === "reject" ? "rejected" : "approved"}>
+              {visible(answer.identity)}{" "}
               {answer.decision === "reject"
                 ? "rejected"
                 : answer.edited

@@ -84,8 +84,8 @@ function HistoryRow({ item, named }: { item: Item; named: boolean }) {
         </time>
         <span class="row-args">{preview(opened.args)}</span>
         <span class="row-from">
+          {by.length > 0 && `answered by ${by.join(", ")} · `}
           from {visible(opened.agent)}
-          {by.length > 0 && ` · answered by ${by.join(", ")}`}
           {named && ` · asked ${visible(identity)}`}
         </span>
       </a>

@@ -8,6 +8,10 @@ describe("the one line of a request's arguments", () => {
     );
   });
 
+  test("one value is one value", () => {
+    expect(preview({ lines: [1], none: [] })).toBe("lines: [1 value] · none: [0 values]");
+  });
+
   test("hidden-characters: shows them, in names too", () => {
     expect(preview({ "a\u202Eb": "x\u200B" })).toBe('a⟨U+202E⟩b: "x⟨U+200B⟩"');
   });

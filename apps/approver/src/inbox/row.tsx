@@ -12,7 +12,7 @@ export function preview(args: Item["opened"]["args"]): string {
       ? visibleString(value.slice(0, longest))
       : typeof value === "object" && value !== null
         ? Array.isArray(value)
-          ? `[${value.length} values]`
+          ? `[${value.length} ${value.length === 1 ? "value" : "values"}]`
           : "{…}"
         : String(value);
   const members =

@@ -115,7 +115,20 @@ export { type Connection, checkRelayUrl, formatConnection, parseConnection } fro
 export { followRoster, type RosterFollower, type RosterStore } from "./relay/follower.ts";
 export { createWatcher, type Watcher } from "./relay/watcher.ts";
 export * from "./roster/enrolment.ts";
-export { type Change, type RosterEntry, readEntry, type Target } from "./roster/entry.ts";
+export {
+  type Change,
+  type ForeignWire,
+  kemKeyLength,
+  type RosterEntry,
+  readEntry,
+  type Target,
+} from "./roster/entry.ts";
+export {
+  type ForeignApp,
+  type ForeignDeviceView,
+  foreignDevicesSchema,
+  readForeignApp,
+} from "./roster/foreign.ts";
 export { normaliseIdentity, skeleton } from "./roster/identity.ts";
 export {
   type AgentSecrets,
@@ -132,6 +145,8 @@ export {
   appOf,
   type DeviceRecord,
   deviceIdOf,
+  type ForeignDeviceRecord,
+  foreignDeviceIdOf,
   type IdentityRecord,
   possessionText,
   type RelayRecord,

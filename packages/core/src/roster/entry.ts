@@ -9,6 +9,8 @@ import { countSchema, digestSchema, readSigned, type Signed, timeSchema } from "
 
 /** Length in bytes of a public encryption key: ML-KEM-768 (1184) and X25519 (32). */
 export const encryptionKeyLength = 1216;
+/** Length in bytes of a public ML-KEM-768 key (FIPS 203, table 3). */
+export const kemKeyLength = 1184;
 
 interface Link {
   readonly type: "guard/v1/roster";
@@ -45,14 +47,29 @@ export type Change =
       /** `terminal`, or the origin of the page on which it decides. */
       readonly origin: string;
     }
+  /** A device of another system, confirmed by the owner: agents may ask on it, and it signs nothing that counts. */
+  | {
+      readonly kind: "foreign";
+      readonly device: string;
+      readonly identity: string;
+      readonly wire: ForeignWire;
+      /** Ed25519, 32 bytes. */
+      readonly publicKey: string;
+      /** ML-KEM-768, 1184 bytes: what is sealed to it is sealed to this. */
+      readonly kemKey: string;
+      readonly name: string;
+    }
   | { readonly kind: "revoke"; readonly target: Target; readonly reason: string | null }
   | { readonly kind: "suspend"; readonly agent: string; readonly reason: string | null }
   | { readonly kind: "lift"; readonly agent: string }
   | { readonly kind: "renew" };
 
+/** The systems whose devices can be on a roster. */
+export type ForeignWire = "noxy";
+
 /** What can be revoked, for good. */
 export interface Target {
-  readonly kind: "admin" | "identity" | "agent" | "relay" | "device";
+  readonly kind: "admin" | "identity" | "agent" | "relay" | "device" | "foreign";
   readonly id: string;
 }
 
@@ -87,9 +104,18 @@ const changeSchema = z.discriminatedUnion("kind", [
     origin: text(300),
   }),
   z.strictObject({
+    kind: z.literal("foreign"),
+    device: digestSchema,
+    identity: text(320),
+    wire: z.literal("noxy"),
+    publicKey: bytesSchema(32),
+    kemKey: bytesSchema(kemKeyLength),
+    name: text(100),
+  }),
+  z.strictObject({
     kind: z.literal("revoke"),
     target: z.strictObject({
-      kind: z.enum(["admin", "identity", "agent", "relay", "device"]),
+      kind: z.enum(["admin", "identity", "agent", "relay", "device", "foreign"]),
       id: text(320),
     }),
     reason: z.nullable(text(500)),

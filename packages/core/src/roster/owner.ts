@@ -27,6 +27,7 @@ import {
   verifyEnrolment,
 } from "./enrolment.ts";
 import { type Change, readEntry, type Target } from "./entry.ts";
+import { type ForeignApp, type ForeignDeviceView, foreignDevicesSchema } from "./foreign.ts";
 import { normaliseIdentity } from "./identity.ts";
 import { appOf, deviceIdOf } from "./records.ts";
 import { appendEntry, foundRoster, type Roster, signEntry } from "./roster.ts";
@@ -87,6 +88,14 @@ export interface Owner {
   addIdentity(identity: string): Promise<string>;
   /** Invites a device of `identity`; good for `expiresIn` milliseconds, 15 min by default. */
   invite(options: { identity: string; expiresIn?: number }): Promise<Inviting>;
+  /** Switches another system's wire on for this app, or changes how it is; the last one posted holds. */
+  setForeign(
+    options: Pick<ForeignApp, "wire" | "name" | "signingSecret" | "open" | "quota" | "suspended">,
+  ): Promise<void>;
+  /** What registered over such wires, newest first. */
+  foreignDevices(): Promise<readonly ForeignDeviceView[]>;
+  /** Puts such a device on the roster, after the owner compared its fingerprint with what it shows. */
+  confirmForeign(device: ForeignDeviceView, name: string): Promise<void>;
   suspend(agent: string, reason?: string | null): Promise<void>;
   lift(agent: string): Promise<void>;
   revoke(target: Target, reason?: string | null): Promise<void>;
@@ -259,6 +268,19 @@ export async function openOwner(options: OwnerOptions): Promise<Owner> {
     connectionOf,
     addIdentity,
     invite,
+    async setForeign(options) {
+      const posted: ForeignApp = { type: "guard/v1/foreign-app", app, ...options, time: now(), by };
+      const body = { app: await signObject(signer, posted) };
+      await client.call("POST", "/v1/foreign", { body, schema: empty });
+    },
+    async foreignDevices() {
+      const found = await client.call("GET", "/v1/foreign/devices", { schema: foreignDevicesSchema });
+      return found.value.devices;
+    },
+    async confirmForeign({ device, wire, publicKey, kemKey, ...posted }, name) {
+      const identity = await addIdentity(posted.identity);
+      await append({ kind: "foreign", device, identity, wire, publicKey, kemKey, name });
+    },
     async suspend(agent, reason = null) {
       await append({ kind: "suspend", agent, reason });
     },

@@ -3,6 +3,7 @@ import { canonicalJson } from "../action/canonical.ts";
 import { digestOf } from "../crypto/hash.ts";
 import type { SigningKey } from "../crypto/signature.ts";
 import type { Head, Signed } from "../crypto/signed.ts";
+import type { ForeignWire } from "./entry.ts";
 
 export interface Lifetime {
   /** Sequence number of the entry that made it. */
@@ -28,6 +29,15 @@ export interface DeviceRecord extends Lifetime {
   readonly name: string;
   readonly origin: string;
 }
+/** A device of another system that the owner confirmed: see {@link Change}. */
+export interface ForeignDeviceRecord extends Lifetime {
+  readonly device: string;
+  readonly identity: string;
+  readonly wire: ForeignWire;
+  readonly publicKey: string;
+  readonly kemKey: string;
+  readonly name: string;
+}
 export interface RelayRecord extends Lifetime {
   readonly relay: string;
   readonly key: SigningKey;
@@ -49,6 +59,7 @@ export interface State {
   readonly time: number;
   readonly agents: ReadonlyMap<string, AgentRecord>;
   readonly devices: ReadonlyMap<string, DeviceRecord>;
+  readonly foreign: ReadonlyMap<string, ForeignDeviceRecord>;
   readonly relays: ReadonlyMap<string, RelayRecord>;
   readonly admins: ReadonlyMap<string, AdminRecord>;
   readonly people: ReadonlyMap<string, IdentityRecord>;
@@ -68,6 +79,18 @@ export function deviceIdOf(device: {
 }): string {
   const { app, identity, key, encryptionKey } = device;
   return digestOf(canonicalJson({ type: "guard/v1/device", app, identity, key, encryptionKey }));
+}
+
+/** The id of another system's device: SHA-256 over its canonical app, identity and keys. */
+export function foreignDeviceIdOf(device: {
+  app: string;
+  identity: string;
+  wire: ForeignWire;
+  publicKey: string;
+  kemKey: string;
+}): string {
+  const { app, identity, wire, publicKey, kemKey } = device;
+  return digestOf(canonicalJson({ type: "guard/v1/foreign-device", app, identity, wire, publicKey, kemKey }));
 }
 
 /** What a new root key signs to show that somebody holds it. */

@@ -15,6 +15,7 @@ import {
   type AgentRecord,
   appOf,
   type DeviceRecord,
+  type ForeignDeviceRecord,
   type IdentityRecord,
   type Lifetime,
   possessionText,
@@ -36,11 +37,15 @@ export interface Roster {
   at(seq: number): Roster;
   agent(name: string): AgentRecord | undefined;
   device(id: string): DeviceRecord | undefined;
+  /** A device of another system. */
+  foreign(id: string): ForeignDeviceRecord | undefined;
   relay(id: string): RelayRecord | undefined;
   admin(name: string): AdminRecord | undefined;
   identity(identity: string): IdentityRecord | undefined;
   /** Devices on which `identity` can decide now: neither they nor it revoked. */
   devicesOf(identity: string): readonly DeviceRecord[];
+  /** Devices of other systems on which `identity` can be asked now. Nothing that they answer is signed. */
+  foreignOf(identity: string): readonly ForeignDeviceRecord[];
   agents(): readonly AgentRecord[];
   relays(): readonly RelayRecord[];
   devices(): readonly DeviceRecord[];
@@ -145,6 +150,7 @@ function applied(before: State | null, entry: RosterEntry, signed: Signed): Stat
     time: entry.time,
     agents: new Map(before?.agents),
     devices: new Map(before?.devices),
+    foreign: new Map(before?.foreign),
     relays: new Map(before?.relays),
     admins: new Map(before?.admins),
     people: new Map(before?.people),
@@ -167,6 +173,11 @@ function applied(before: State | null, entry: RosterEntry, signed: Signed): Stat
     case "device": {
       const { device, identity, key, encryptionKey, name, origin } = change;
       state.devices.set(device, { ...lifetime, device, identity, key, encryptionKey, name, origin });
+      break;
+    }
+    case "foreign": {
+      const { device, identity, wire, publicKey, kemKey, name } = change;
+      state.foreign.set(device, { ...lifetime, device, identity, wire, publicKey, kemKey, name });
       break;
     }
     case "revoke": {
@@ -210,12 +221,17 @@ function viewOf(state: State): Roster {
     },
     agent: (name) => state.agents.get(name),
     device: (id) => state.devices.get(id),
+    foreign: (id) => state.foreign.get(id),
     relay: (id) => state.relays.get(id),
     admin: (name) => state.admins.get(name),
     identity: (identity) => state.people.get(identity),
     devicesOf(identity) {
       if (state.people.get(identity)?.revoked !== false) return [];
       return [...state.devices.values()].filter((device) => device.identity === identity && !device.revoked);
+    },
+    foreignOf(identity) {
+      if (state.people.get(identity)?.revoked !== false) return [];
+      return [...state.foreign.values()].filter((device) => device.identity === identity && !device.revoked);
     },
     agents: () => [...state.agents.values()],
     relays: () => [...state.relays.values()],

@@ -5,7 +5,7 @@
 import type { SigningKey } from "../crypto/signature.ts";
 import type { Change, RosterEntry, Target } from "./entry.ts";
 import { normaliseIdentity, skeleton } from "./identity.ts";
-import { deviceIdOf, type Lifetime, type State } from "./records.ts";
+import { deviceIdOf, foreignDeviceIdOf, type Lifetime, type State } from "./records.ts";
 
 /** The key that has to have signed `entry`, or null where its signer may not. */
 export function signerKey(before: State, entry: RosterEntry): SigningKey | null {
@@ -54,6 +54,17 @@ export function whyNot(before: State, change: Change): string | null {
       }
       return null;
     }
+    case "foreign": {
+      const person = before.people.get(change.identity);
+      if (!person || person.revoked) return "its identity is not on the roster";
+      if (change.device !== foreignDeviceIdOf({ app: before.app, ...change }))
+        return "its id is not the digest of its keys";
+      if (before.foreign.has(change.device)) return "it is there already";
+      for (const other of before.foreign.values()) {
+        if (other.kemKey === change.kemKey) return "its key is another device's";
+      }
+      return null;
+    }
     case "revoke": {
       const record = recordOf(before, change.target);
       if (!record) return `there is no ${change.target.kind} ${change.target.id}`;
@@ -94,5 +105,7 @@ export function tableOf(state: State, kind: Target["kind"]): ReadonlyMap<string,
       return state.relays;
     case "device":
       return state.devices;
+    case "foreign":
+      return state.foreign;
   }
 }

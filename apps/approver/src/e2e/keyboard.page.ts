@@ -98,8 +98,9 @@ test("keyboard: a critical request takes a held key; letting go, another key or 
   await page.keyboard.press("Space");
   await page.keyboard.down("Space");
   await page.waitForTimeout(holdTime / 2);
-  await page.keyboard.press("Shift");
+  await page.keyboard.down("Shift");
   await page.waitForTimeout(holdTime);
+  await page.keyboard.up("Shift");
   await page.keyboard.up("Space");
   await page.keyboard.down("Space");
   await page.keyboard.press("Escape");

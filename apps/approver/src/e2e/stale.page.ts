@@ -19,7 +19,10 @@ async function replace(page: Page, { request }: Asked, given: (real: RequestView
     const real = await route.fetch();
     await route.fulfill({ response: real, json: given(JSON.parse(await real.text())) });
   });
-  onTestFinished(() => page.unroute(address));
+  // The page may be reading it again just then.
+  const stop = () => page.unrouteAll({ behavior: "ignoreErrors" });
+  onTestFinished(stop);
+  return stop;
 }
 
 /** Opens it by its address, in a page that remembers nothing. */
@@ -102,9 +105,15 @@ test("stale-delivery: another request's body under this id is refused", async ()
 
 /** What the relay gives this page's device for it, with the key that is wrapped for that. */
 async function deviceView(page: Page, asked: Asked): Promise<RequestView> {
-  const read = page.waitForResponse((response) => response.url().endsWith(encodeURIComponent(asked.request)));
+  const given: RequestView[] = [];
+  const stop = await replace(page, asked, (real) => {
+    given.push(real);
+    return real;
+  });
   await openAnew(page, asked);
-  return JSON.parse(await (await read).text());
+  await expect.poll(() => given.length).toBeGreaterThan(0);
+  await stop();
+  return given[0] as RequestView;
 }
 
 test("stale-delivery: what ended is not answerable again in the list by an older version", async () => {

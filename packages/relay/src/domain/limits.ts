@@ -33,6 +33,12 @@ export interface Limits {
   readonly streamBuffer: number;
   /** Statements that one device may leave on one request, late ones too. */
   readonly statements: number;
+  /** Messages over a foreign wire of one app, its agents' and its devices'; each 16 KiB count as one more. */
+  readonly foreignRate: Rate;
+  /** Messages of one app's devices, from one address, before the relay knows which device it is. */
+  readonly foreignFirstRate: Rate;
+  /** Messages of one device's connection. */
+  readonly foreignConnectionRate: Rate;
 }
 
 const defaults: Limits = {
@@ -49,6 +55,9 @@ const defaults: Limits = {
   waits: 1000,
   streamBuffer: 256 * 1024,
   statements: 8,
+  foreignRate: { perSecond: 200, burst: 200 },
+  foreignFirstRate: { perSecond: 5, burst: 50 },
+  foreignConnectionRate: { perSecond: 20, burst: 20 },
 };
 
 /** @throws ConfigurationError for unknown names and for what is not a positive number. */

@@ -1,6 +1,7 @@
 /** What every rule of the relay works with, and how a unit of work stays true to the roster it was judged by. */
 import { clockTolerance, type Head, type Roster, type Signer } from "@guard/core";
 import type { Store, Unit } from "../store/store.ts";
+import type { Deliveries } from "./deliveries.ts";
 import type { Hub } from "./hub.ts";
 import type { Limits } from "./limits.ts";
 import { Refusal } from "./refusal.ts";
@@ -13,6 +14,8 @@ export interface Context {
   readonly limits: Limits;
   readonly rosters: Rosters;
   readonly hub: Hub;
+  /** The connections of other systems' devices. */
+  readonly deliveries: Deliveries;
   /** Signs receipts. */
   readonly signer: Signer;
   /** Asked by agents whose approvers have no device yet. */

@@ -4,6 +4,9 @@
  * Guarantees: what was acknowledged is on disk; expiry goes by its clock, across restarts; closing finishes
  * what is in flight.
  */
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import type { Server } from "@grpc/grpc-js";
 import {
   base64url,
   ConfigurationError,
@@ -14,12 +17,15 @@ import {
 } from "@guard/core";
 import { type Logger, pino } from "pino";
 import type { Context } from "./domain/context.ts";
+import { newDeliveries } from "./domain/deliveries.ts";
 import { newHub } from "./domain/hub.ts";
 import { sweep } from "./domain/lifecycle.ts";
 import { type Limits, limitsOf } from "./domain/limits.ts";
 import { openRosters } from "./domain/rosters.ts";
 import { httpApp, type Peer } from "./server/app.ts";
 import type { RelayPage } from "./server/page.ts";
+import { openRpc } from "./server/rpc.ts";
+import { webSockets } from "./server/websockets.ts";
 import { openStore, type Store } from "./store/store.ts";
 
 export interface RelayOptions {
@@ -45,6 +51,10 @@ export interface RelayOptions {
 export interface Relay {
   /** Answers one HTTP request. `peer` is who called, where the caller knows; without it all share one rate. */
   fetch(request: Request, peer?: Peer): Promise<Response>;
+  /** The gRPC services of the wires. `serveRelay` brings it connections. */
+  readonly grpc: Server;
+  /** Makes a WebSocket of an HTTP request that asks for one, or refuses it. `head` is what came after the request. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, peer?: Peer): void;
   /** Ends streams and waits, finishes what is in flight, and closes the database. */
   close(): Promise<void>;
   /** Expires what is due now; returns how many requests changed. Also runs by itself, every second. */
@@ -67,6 +77,8 @@ const optionNames = new Set([
   "page",
 ]);
 const sweepInterval = 1000;
+/** Milliseconds for calls and WebSockets to end by themselves. */
+const graceToClose = 5000;
 const shortestOperatorToken = 16;
 
 /**
@@ -86,6 +98,7 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
       limits,
       rosters: openRosters(store),
       hub: newHub(),
+      deliveries: newDeliveries(),
       signer,
       onWanted: options.onWanted ?? null,
     };
@@ -96,6 +109,8 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
       page: options.page ?? null,
       logger,
     });
+    const rpc = openRpc(limits);
+    const sockets = webSockets({ limits, allowedOrigins: options.allowedOrigins ?? [], logger });
     sweep(context);
     const timer = setInterval(() => {
       try {
@@ -111,11 +126,16 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
       fetch: app.fetch,
       key: signer.key,
       sweep: () => sweep(context),
-      release: () => context.hub.release(),
+      grpc: rpc.server,
+      upgrade: sockets.upgrade,
+      release() {
+        context.hub.release();
+        sockets.release();
+      },
       close() {
         closed ??= (async () => {
           clearInterval(timer);
-          await app.drain();
+          await Promise.all([app.drain(), rpc.close(graceToClose), sockets.close(graceToClose)]);
           await store.close();
         })();
         return closed;

@@ -1,13 +1,15 @@
 /**
- * The relay on a socket. Plaintext is served on loopback only, unless a proxy in front ends TLS: tokens never
- * cross a network in the clear.
+ * The relay on a socket: HTTP, gRPC and WebSockets on one port. Plaintext is served on loopback only, unless a proxy
+ * in front ends TLS: tokens never cross a network in the clear.
  */
-import { createServer as createPlain } from "node:http";
+import { createServer as createPlain, type IncomingMessage } from "node:http";
 import { createServer as createTls } from "node:https";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { ConfigurationError } from "@guard/core";
 import { getRequestListener } from "@hono/node-server";
 import type { Relay } from "../relay.ts";
+import { protocolOf, sharePort } from "./port.ts";
+import { rpcConnections } from "./rpc.ts";
 
 export interface ServeOptions {
   /** By default 127.0.0.1. */
@@ -20,6 +22,8 @@ export interface ServeOptions {
   readonly behindProxy?: boolean;
   /** Milliseconds for a request to arrive in full, from its first byte. By default 30,000. */
   readonly arrivesWithin?: number;
+  /** Milliseconds for a connection to say what it is: its first bytes, or its TLS handshake. By default 5,000. */
+  readonly saysWithin?: number;
 }
 
 export interface Listening {
@@ -32,33 +36,59 @@ export interface Listening {
 const loopback = /^(localhost|127(\.\d{1,3}){3}|::1)$/;
 const graceForConnections = 5000;
 
+/** What is served. A relay without `grpc` and `upgrade` is served over HTTP alone. */
+type Served = Pick<Relay, "fetch" | "release"> & Partial<Pick<Relay, "grpc" | "upgrade">>;
+
 /** @throws ConfigurationError where tokens would travel in the clear, or the port cannot be taken */
-export async function serveRelay(
-  relay: Pick<Relay, "fetch" | "release">,
-  options: ServeOptions = {},
-): Promise<Listening> {
-  const { host = "127.0.0.1", port = 0, tls, behindProxy = false, arrivesWithin = 30_000 } = options;
+export async function serveRelay(relay: Served, options: ServeOptions = {}): Promise<Listening> {
+  const { host = "127.0.0.1", port = 0, tls, behindProxy = false } = options;
+  const { arrivesWithin = 30_000, saysWithin = 5_000 } = options;
   if (!tls && !behindProxy && !loopback.test(host)) {
     throw new ConfigurationError(
       `Serving ${host} without TLS would send tokens in the clear. Give a certificate and key, or say that a proxy in front ends TLS.`,
     );
   }
-  const listener = getRequestListener(
-    (request, { incoming }) => {
-      const socket = incoming.socket?.remoteAddress ?? "unknown";
-      return relay.fetch(request, { address: behindProxy ? (forwarded(request) ?? socket) : socket });
-    },
-    { overrideGlobalObjects: false },
-  );
+  const peerOf = ({ headers, socket }: Pick<IncomingMessage, "headers" | "socket">) => ({
+    address: (behindProxy && lastHop(headers["x-forwarded-for"])) || (socket.remoteAddress ?? "unknown"),
+  });
+  const listener = getRequestListener((request, { incoming }) => relay.fetch(request, peerOf(incoming)), {
+    overrideGlobalObjects: false,
+  });
   // A socket that sends byte by byte is given up, so that nobody holds the relay's sockets for nothing.
-  const slow = {
+  const settings = {
     headersTimeout: arrivesWithin,
     requestTimeout: arrivesWithin,
     connectionsCheckingInterval: Math.min(arrivesWithin, 5_000),
+    // Whatever else a caller would rather speak (h2c), it gets its answer in HTTP/1.1 (RFC 9110 §7.8).
+    shouldUpgradeCallback: ({ headers }: IncomingMessage) =>
+      relay.upgrade !== undefined && headers.upgrade?.toLowerCase() === "websocket",
   };
   const server = tls
-    ? createTls({ ...slow, cert: tls.cert, key: tls.key, minVersion: "TLSv1.2" }, listener)
-    : createPlain(slow, listener);
+    ? createTls(
+        {
+          ...settings,
+          cert: tls.cert,
+          key: tls.key,
+          minVersion: "TLSv1.2",
+          handshakeTimeout: saysWithin,
+          ...(relay.grpc ? { ALPNCallback: protocolOf } : {}),
+        },
+        listener,
+      )
+    : createPlain(settings, listener);
+  const rpc = relay.grpc && rpcConnections(relay.grpc, { behindProxy, arrivesWithin });
+  const shared =
+    rpc &&
+    sharePort(server, { tls: Boolean(tls), saysWithin, rpc: (socket) => rpc.injectConnection(socket) });
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
+  if (relay.upgrade) {
+    const { upgrade } = relay;
+    server.on("upgrade", (request, socket, head) => upgrade(request, socket, head, peerOf(request)));
+  }
   await new Promise<void>((resolve, reject) => {
     server.once("error", (cause) =>
       reject(
@@ -74,9 +104,13 @@ export async function serveRelay(
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       relay.release();
+      shared?.hangUp();
+      rpc?.destroy();
       // Connections become idle one after the other, as what they carry ends.
       const idle = setInterval(() => server.closeIdleConnections(), 20);
-      const late = setTimeout(() => server.closeAllConnections(), graceForConnections);
+      const late = setTimeout(() => {
+        for (const socket of sockets) socket.destroy();
+      }, graceForConnections);
       await closed;
       clearInterval(idle);
       clearTimeout(late);
@@ -84,7 +118,7 @@ export async function serveRelay(
   };
 }
 
-/** The last hop is the one that our own proxy wrote; what is before it, anyone could have. */
-function forwarded(request: Request): string | null {
-  return request.headers.get("x-forwarded-for")?.split(",").at(-1)?.trim() || null;
+/** It is the one that our own proxy wrote; what is before it, anyone could have. */
+function lastHop(forwarded: string | string[] | undefined): string | undefined {
+  return forwarded?.toString().split(",").at(-1)?.trim();
 }

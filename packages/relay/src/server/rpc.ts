@@ -1,0 +1,112 @@
+/**
+ * gRPC beside HTTP: one server, to which wires add their services, and which `serveRelay` brings connections. No
+ * caller holds more of it than HTTP would give: a message has a size and a time to arrive, a connection has so many
+ * calls, and one that is dead or idle is closed.
+ */
+import {
+  type ConnectionInjector,
+  experimental,
+  type Metadata,
+  Server,
+  ServerCredentials,
+  ServerInterceptingCall,
+  type ServerInterceptor,
+  ServerListenerBuilder,
+  status,
+} from "@grpc/grpc-js";
+import type { Limits } from "../domain/limits.ts";
+
+interface Rpc {
+  readonly server: Server;
+  /** Refuses calls from now on, and resolves when those in flight are done, or were cut after `grace` ms. */
+  close(grace: number): Promise<void>;
+}
+
+const minute = 60_000;
+
+export function openRpc(limits: Limits): Rpc {
+  let closing = false;
+  const whileOpen: ServerInterceptor = (_, call) => {
+    if (closing) call.sendStatus({ code: status.UNAVAILABLE, details: "The relay is shutting down." });
+    return new ServerInterceptingCall(call);
+  };
+  const server = new Server({
+    interceptors: [whileOpen],
+    "grpc.max_receive_message_length": limits.body,
+    // As many as one token may hold; a client with more of them waits for its own.
+    "grpc.max_concurrent_streams": limits.waits,
+    // In megabytes, of one connection; what a client does not read piles up in it.
+    "grpc-node.max_session_memory": 32,
+    "grpc.keepalive_time_ms": minute / 2,
+    "grpc.keepalive_timeout_ms": minute / 3,
+    // Clients come back when they have something to ask.
+    "grpc.max_connection_idle_ms": 5 * minute,
+  });
+  return {
+    server,
+    async close(grace) {
+      closing = true;
+      const late = setTimeout(() => server.forceShutdown(), grace);
+      await new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+      clearTimeout(late);
+    },
+  };
+}
+
+interface RpcConnections {
+  /** The last hop of `x-forwarded-for` is the caller's address. */
+  readonly behindProxy: boolean;
+  /** Milliseconds for what a call asks to arrive. */
+  readonly arrivesWithin: number;
+}
+
+/** What takes over accepted connections. It expects TLS to be ended already. */
+export function rpcConnections(server: Server, options: RpcConnections): ConnectionInjector {
+  const credentials = experimental.createServerCredentialsWithInterceptors(
+    ServerCredentials.createInsecure(),
+    [arriving(options)],
+  );
+  return server.createConnectionInjector(credentials);
+}
+
+const callers = new WeakMap<Metadata, string>();
+
+/** The address of a call's caller, as HTTP knows it. No metadata of the caller's own can say otherwise. */
+export function callerOf(call: { readonly metadata: Metadata }): string {
+  return callers.get(call.metadata) ?? "unknown";
+}
+
+/** Notes who calls, and gives up a call whose first message is not there in time. */
+function arriving({ behindProxy, arrivesWithin }: RpcConnections): ServerInterceptor {
+  return ({ requestStream }, call) => {
+    const timer = setTimeout(() => {
+      call.sendStatus({ code: status.DEADLINE_EXCEEDED, details: "This call did not arrive in time." });
+    }, arrivesWithin);
+    const arrived = () => clearTimeout(timer);
+    const listener = new ServerListenerBuilder()
+      .withOnReceiveMetadata((metadata, next) => {
+        callers.set(metadata, (behindProxy && lastHop(metadata)) || addressIn(call.getPeer()));
+        next(metadata);
+      })
+      .withOnReceiveMessage((message, next) => {
+        if (requestStream) arrived();
+        next(message);
+      })
+      .withOnReceiveHalfClose((next) => {
+        arrived();
+        next();
+      })
+      .withOnCancel(arrived)
+      .build();
+    return new ServerInterceptingCall(call, { start: (next) => next(listener) });
+  };
+}
+
+function lastHop(metadata: Metadata): string | undefined {
+  return metadata.get("x-forwarded-for").at(-1)?.toString().split(",").at(-1)?.trim();
+}
+
+/** `address:port` without the port. */
+function addressIn(peer: string): string {
+  return peer.replace(/:\d+$/, "");
+}

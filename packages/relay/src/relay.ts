@@ -18,6 +18,7 @@ import {
 import { type Logger, pino } from "pino";
 import type { Context } from "./domain/context.ts";
 import { newDeliveries } from "./domain/deliveries.ts";
+import { newDeliveries } from "./domain/deliveries.ts";
 import { newHub } from "./domain/hub.ts";
 import { sweep } from "./domain/lifecycle.ts";
 import { type Limits, limitsOf } from "./domain/limits.ts";
@@ -98,6 +99,7 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
       limits,
       rosters: openRosters(store),
       hub: newHub(),
+      deliveries: newDeliveries(),
       deliveries: newDeliveries(),
       signer,
       onWanted: options.onWanted ?? null,

@@ -26,9 +26,25 @@ const minute = 60_000;
 
 export function openRpc(limits: Limits): Rpc {
   let closing = false;
+  let inFlight = 0;
+  let idle: (() => void) | null = null;
   const whileOpen: ServerInterceptor = (_, call) => {
-    if (closing) call.sendStatus({ code: status.UNAVAILABLE, details: "The relay is shutting down." });
-    return new ServerInterceptingCall(call);
+    if (closing) {
+      call.sendStatus({ code: status.UNAVAILABLE, details: "The relay is shutting down." });
+      return new ServerInterceptingCall(call);
+    }
+    const listener = new ServerListenerBuilder()
+      .withOnReceiveMetadata((metadata, next) => {
+        inFlight++;
+        next(metadata);
+      })
+      // However a call ends, this is what comes last.
+      .withOnCancel(() => {
+        inFlight--;
+        if (inFlight === 0) idle?.();
+      })
+      .build();
+    return new ServerInterceptingCall(call, { start: (next) => next(listener) });
   };
   const server = new Server({
     interceptors: [whileOpen],
@@ -46,8 +62,14 @@ export function openRpc(limits: Limits): Rpc {
     server,
     async close(grace) {
       closing = true;
+      // It tells clients to take their next calls elsewhere. That they are done, it says too early.
+      server.tryShutdown(() => {});
+      if (inFlight === 0) return;
+      const done = new Promise<void>((resolve) => {
+        idle = resolve;
+      });
       const late = setTimeout(() => server.forceShutdown(), grace);
-      await new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+      await done;
       clearTimeout(late);
     },
   };
@@ -79,12 +101,14 @@ export function callerOf(call: { readonly metadata: Metadata }): string {
 /** Notes who calls, and gives up a call whose first message is not there in time. */
 function arriving({ behindProxy, arrivesWithin }: RpcConnections): ServerInterceptor {
   return ({ requestStream }, call) => {
-    const timer = setTimeout(() => {
-      call.sendStatus({ code: status.DEADLINE_EXCEEDED, details: "This call did not arrive in time." });
-    }, arrivesWithin);
+    let timer: ReturnType<typeof setTimeout> | undefined;
     const arrived = () => clearTimeout(timer);
+    const late = () => {
+      call.sendStatus({ code: status.DEADLINE_EXCEEDED, details: "This call did not arrive in time." });
+    };
     const listener = new ServerListenerBuilder()
       .withOnReceiveMetadata((metadata, next) => {
+        timer = setTimeout(late, arrivesWithin);
         callers.set(metadata, (behindProxy && lastHop(metadata)) || addressIn(call.getPeer()));
         next(metadata);
       })

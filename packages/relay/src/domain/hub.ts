@@ -25,6 +25,8 @@ export interface Listener {
 
 export interface Hub {
   changed(change: Changed): void;
+  /** Wakes who waits for what is no request, by a name of its own. */
+  wake(app: string, name: string): void;
   rosterChanged(app: string, head: Head): void;
   listen(listener: Listener): () => void;
   /** Ends the streams and wakes the waiters of `app` for which `alive` is false. */
@@ -91,6 +93,9 @@ export function newHub(): Hub {
         for (const listener of listeners.of(app, subject))
           listener.send({ event: "request", request, state, version });
       for (const done of waiters.of(app, request)) done(true);
+    },
+    wake(app, name) {
+      for (const done of waiters.of(app, name)) done(true);
     },
     rosterChanged(app, head) {
       for (const listener of listeners.ofApp(app))

@@ -3,6 +3,7 @@ import { type Header, readHeader, readStatement, type Signed, type Statement } f
 import type { RequestRow } from "../store/schema.ts";
 import type { Unit } from "../store/store.ts";
 import type { Context } from "./context.ts";
+import { settleDecision } from "./decision-state.ts";
 import { after, dueAt, dueEvent, type RequestEvent } from "./transitions.ts";
 
 export function signedHeader(row: RequestRow): Signed {
@@ -81,20 +82,22 @@ export function statementsOf(unit: Pick<Unit, "requests">, row: RequestRow): Sta
 const sweepSize = 1000;
 
 /**
- * Settles all that is due; returns how many requests changed. Invitations that are over are forgotten, so that
+ * Settles all that is due; returns how many requests and decisions changed. Invitations that are over are forgotten, so that
  * a clock which is set back later brings none of it back (clock-rollback).
  */
 export function sweep(context: Context): number {
   let swept = 0;
   for (;;) {
     const now = context.clock();
-    const n = context.store.now((unit) => {
+    const settled = context.store.now((unit) => {
       unit.tokens.removeExpired(now);
       const due = unit.requests.due(now, sweepSize);
       for (const row of due) settle(context, unit, row, now);
-      return due.length;
+      const decisions = unit.decisions.due(now, sweepSize);
+      for (const row of decisions) settleDecision(context, unit, row, now);
+      return { changed: due.length + decisions.length, most: Math.max(due.length, decisions.length) };
     });
-    swept += n;
-    if (n < sweepSize) return swept;
+    swept += settled.changed;
+    if (settled.most < sweepSize) return swept;
   }
 }

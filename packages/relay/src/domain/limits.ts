@@ -33,6 +33,16 @@ export interface Limits {
   readonly streamBuffer: number;
   /** Statements that one device may leave on one request, late ones too. */
   readonly statements: number;
+  /** Pending decisions of one agent. */
+  readonly openDecisions: number;
+  /** Decisions that wait for one foreign device. */
+  readonly foreignQueue: number;
+  /** Foreign devices of one app that showed its secret or were confirmed. */
+  readonly foreignDevices: number;
+  /** Foreign devices of one app that did neither; past it the oldest is forgotten. */
+  readonly foreignWaiting: number;
+  /** Foreign devices of one identity, of either sort. */
+  readonly foreignOfIdentity: number;
   /** Messages over a foreign wire of one app, its agents' and its devices'; each 16 KiB count as one more. */
   readonly foreignRate: Rate;
   /** Messages of one app's devices, from one address, before the relay knows which device it is. */
@@ -55,6 +65,11 @@ const defaults: Limits = {
   waits: 1000,
   streamBuffer: 256 * 1024,
   statements: 8,
+  openDecisions: 5000,
+  foreignQueue: 1000,
+  foreignDevices: 10_000,
+  foreignWaiting: 1000,
+  foreignOfIdentity: 100,
   foreignRate: { perSecond: 200, burst: 200 },
   foreignFirstRate: { perSecond: 5, burst: 50 },
   foreignConnectionRate: { perSecond: 20, burst: 20 },

@@ -18,6 +18,7 @@ import {
 } from "@guard/core";
 import type { Store } from "../store/store.ts";
 import { type Context, checkClock, type Principal } from "./context.ts";
+import { reviewDevices } from "./foreign-devices.ts";
 import { notFound, Refusal, readable, refuse } from "./refusal.ts";
 import { isAlive } from "./tokens.ts";
 
@@ -107,6 +108,7 @@ export async function append(context: Context, principal: Principal, signed: Sig
   const roster = await judged(before, signed);
   await context.store.write((unit) => {
     if (!unit.apps.append(app, before.head, roster.head, signed)) conflict(unit.apps.head(app));
+    if (entry.change.kind === "foreign") unit.foreign.keep(app, entry.change.device);
     unit.after(() => {
       context.rosters.publish(roster);
       context.hub.rosterChanged(app, roster.head);
@@ -116,12 +118,13 @@ export async function append(context: Context, principal: Principal, signed: Sig
   return roster.head;
 }
 
-/** Ends the streams whose token died with this roster (revoked-device), or was replaced. */
+/** Ends the streams whose token died with this roster (revoked-device), or was replaced, and judges foreign devices anew. */
 export function endDead(context: Context, roster: Roster): void {
   context.hub.review(roster.app, ({ hash }) => {
     const token = context.store.tokens.find(hash);
     return token !== undefined && isAlive(token, roster, context.clock());
   });
+  reviewDevices(context, roster);
 }
 
 const rosterPageSize = 200;

@@ -77,7 +77,7 @@ export async function view(
 }
 
 /** A token that was revoked while it waited gets nothing more. */
-function checkAlive(context: Context, reader: Reader, roster: Roster): void {
+export function checkAlive(context: Context, reader: Pick<Reader, "hash">, roster: Roster): void {
   const token = context.store.tokens.find(reader.hash);
   if (!token || !isAlive(token, roster, context.clock()))
     refuse("unauthorized", "This token was revoked while it waited.");

@@ -58,6 +58,42 @@ const steps: readonly string[] = [
     PRIMARY KEY (number, n), UNIQUE (number, id)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE foreign_app (
+    app TEXT PRIMARY KEY REFERENCES app, body TEXT NOT NULL, signature TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE foreign_device (
+    number INTEGER PRIMARY KEY,
+    app TEXT NOT NULL REFERENCES app, device TEXT NOT NULL, keys TEXT NOT NULL, identity TEXT NOT NULL,
+    public_key BLOB NOT NULL, kem_key BLOB NOT NULL, type TEXT NOT NULL, proof TEXT,
+    kept INTEGER NOT NULL CHECK (kept IN (0, 1)), revoked INTEGER NOT NULL CHECK (revoked IN (0, 1)),
+    registered_at INTEGER NOT NULL,
+    UNIQUE (app, device), UNIQUE (app, keys)
+  ) STRICT;
+  CREATE INDEX foreign_device_identity ON foreign_device (app, identity);
+  CREATE INDEX foreign_device_unproven ON foreign_device (app) WHERE proof IS NULL AND kept = 0;
+  CREATE TABLE decision (
+    number INTEGER PRIMARY KEY,
+    app TEXT NOT NULL REFERENCES app, identity TEXT NOT NULL, decision TEXT NOT NULL, agent TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('pending', 'approved', 'rejected', 'expired')),
+    created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, answered_by TEXT, closed_at INTEGER,
+    UNIQUE (app, identity, decision)
+  ) STRICT;
+  CREATE INDEX decision_agent ON decision (app, agent) WHERE state = 'pending';
+  CREATE INDEX decision_due ON decision (expires_at) WHERE state = 'pending';
+  -- Its bytes are null once the device acknowledged it or the decision is closed.
+  CREATE TABLE delivery (
+    n INTEGER PRIMARY KEY,
+    number INTEGER NOT NULL REFERENCES decision, app TEXT NOT NULL, device TEXT NOT NULL,
+    kem_ciphertext BLOB, nonce BLOB, ciphertext BLOB,
+    UNIQUE (number, device)
+  ) STRICT;
+  CREATE INDEX delivery_queue ON delivery (app, device) WHERE nonce IS NOT NULL;
+  CREATE TABLE decision_usage (
+    app TEXT NOT NULL REFERENCES app, month TEXT NOT NULL, used INTEGER NOT NULL,
+    PRIMARY KEY (app, month)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** Brings the database to this version's shape. @throws ConfigurationError where a newer one wrote it. */

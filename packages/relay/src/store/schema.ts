@@ -101,16 +101,87 @@ export interface StatementRow {
   received_at: number;
 }
 
+/** Another system's wire as the app's owner switched it on, as signed. */
+export interface ForeignAppRow {
+  app: string;
+  body: string;
+  signature: string;
+}
+
+/** A device of another system, registered by itself. */
+export interface ForeignDeviceRow {
+  number: number;
+  app: string;
+  /** The id that its identity and keys make. */
+  device: string;
+  /** Digest of both keys, which is all that it authenticates with. */
+  keys: string;
+  identity: string;
+  public_key: Uint8Array;
+  kem_key: Uint8Array;
+  type: string;
+  /** Digest of the secret that its registration showed; null where it showed none. */
+  proof: string | null;
+  /** 1 where it is or was on the roster. */
+  kept: number;
+  /** 1 where it ended itself. What the roster says comes on top. */
+  revoked: number;
+  registered_at: number;
+}
+
+export type DecisionState = "pending" | "approved" | "rejected" | "expired";
+
+/** What an agent asks one identity over another system's wire. */
+export interface DecisionRow {
+  number: number;
+  app: string;
+  identity: string;
+  /** The client's id. */
+  decision: string;
+  agent: string;
+  state: DecisionState;
+  created_at: number;
+  expires_at: number;
+  /** The device whose answer stands. */
+  answered_by: string | null;
+  closed_at: number | null;
+}
+
+/** A decision as it is sealed to one device. */
+export interface DeliveryRow {
+  n: number;
+  number: number;
+  app: string;
+  device: string;
+  kem_ciphertext: Uint8Array | null;
+  nonce: Uint8Array | null;
+  ciphertext: Uint8Array | null;
+}
+
+export interface UsageRow {
+  app: string;
+  /** `2026-11`, in UTC. */
+  month: string;
+  used: number;
+}
+
+type Numbered<Row, Name extends keyof Row> = Omit<Row, Name> & { [K in Name]: Generated<number> };
+
 interface Tables {
   meta: MetaRow;
   app: AppRow;
   entry: EntryRow;
   token: TokenRow;
   invite: InviteRow;
-  request: Omit<RequestRow, "number"> & { number: Generated<number> };
+  request: Numbered<RequestRow, "number">;
   envelope: EnvelopeRow;
   inbox: InboxRow;
   statement: StatementRow;
+  foreign_app: ForeignAppRow;
+  foreign_device: Numbered<ForeignDeviceRow, "number">;
+  decision: Numbered<DecisionRow, "number">;
+  delivery: Numbered<DeliveryRow, "n">;
+  decision_usage: UsageRow;
 }
 
 export const sqlite: Kysely<Tables> = new Kysely<Tables>({

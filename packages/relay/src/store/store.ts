@@ -6,6 +6,8 @@ import { DatabaseSync } from "node:sqlite";
 import { ConfigurationError } from "@guard/core";
 import { type Apps, apps } from "./apps.ts";
 import { type After, committer } from "./commit.ts";
+import { type Decisions, decisions } from "./decisions.ts";
+import { type Foreign, foreign } from "./foreign.ts";
 import { migrate } from "./migrations.ts";
 import { executor } from "./query.ts";
 import { type Requests, requests } from "./requests.ts";
@@ -17,6 +19,8 @@ export interface Tables {
   readonly invites: Invites;
   readonly meta: Meta;
   readonly requests: Requests;
+  readonly foreign: Foreign;
+  readonly decisions: Decisions;
 }
 
 /** The tables inside a unit of work, and callbacks for after its commit. */
@@ -43,6 +47,8 @@ export function openStore(path: string): Store {
     invites: invites(execute),
     meta: meta(execute),
     requests: requests(execute),
+    foreign: foreign(execute),
+    decisions: decisions(execute),
   };
   const commits = committer(db);
   return {

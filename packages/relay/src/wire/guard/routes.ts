@@ -3,6 +3,7 @@ import {
   type Answer,
   consumedSchema,
   enrolmentViewSchema,
+  foreignDevicesSchema,
   type NewRequest,
   relayInfoSchema,
   requestListSchema,
@@ -12,6 +13,8 @@ import {
 import { cancel, consume, report } from "../../domain/acts.ts";
 import { answer } from "../../domain/answers.ts";
 import { enrol, invite, viewEnrolment } from "../../domain/enrolments.ts";
+import { setForeignApp } from "../../domain/foreign-apps.ts";
+import { listDevices } from "../../domain/foreign-devices.ts";
 import { ask } from "../../domain/requests.ts";
 import { append, createApp, page } from "../../domain/rosters.ts";
 import { openStream } from "../../domain/streams.ts";
@@ -114,6 +117,27 @@ export const routes: readonly Route[] = [
       await enrol(context, principal, body.enrolment);
       return created({});
     },
+  }),
+  route({
+    ...post,
+    path: "/v1/foreign",
+    summary: "Switches another system's wire on for the app, or changes how it is",
+    auth: ["owner"],
+    body: schemas.foreignApp,
+    statuses: [201],
+    reply: schemas.nothing,
+    async handle({ context, principal, body }) {
+      await setForeignApp(context, principal, body.app);
+      return created({});
+    },
+  }),
+  route({
+    ...get,
+    path: "/v1/foreign/devices",
+    summary: "The devices that registered over such a wire, newest first, the newest 1000",
+    auth: ["owner"],
+    reply: foreignDevicesSchema,
+    handle: async ({ context, principal }) => ok(await listDevices(context, principal)),
   }),
   route({
     ...post,

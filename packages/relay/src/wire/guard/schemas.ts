@@ -7,6 +7,7 @@ export const newEntry = z.strictObject({ entry: signedSchema });
 export const newToken = z.strictObject({ grant: signedSchema });
 export const newInvite = z.strictObject({ invite: signedSchema });
 export const newEnrolment = z.strictObject({ enrolment: signedSchema });
+export const foreignApp = z.strictObject({ app: signedSchema });
 export const newRequest = z.strictObject({
   header: signedSchema,
   ciphertext: z.string(),

@@ -1,0 +1,57 @@
+/**
+ * What the calls and sessions of this wire share: the relay's rules, and how much of it one app, one address
+ * and one connection may use (quota-exhaustion).
+ */
+import type { Logger } from "pino";
+import type { Context } from "../../domain/context.ts";
+import { Refusal } from "../../domain/refusal.ts";
+import { type Rates, rates } from "../../server/rates.ts";
+import { type Seen, seenNonces } from "./fresh.ts";
+
+export interface Wire {
+  readonly context: Context;
+  readonly logger: Logger | null;
+  readonly rates: {
+    /** By app: agents' calls and known devices' messages. */
+    readonly app: Rates;
+    /** By app and address: what comes before a device is known. */
+    readonly first: Rates;
+    /** By address: calls without a valid token. */
+    readonly address: Rates;
+  };
+
+  firstNonces(app: string): Seen;
+}
+
+/** How much of a message one call pays for. */
+const bytesPerCall = 16 * 1024;
+const remembered = 10 * 60;
+
+export function newWire(context: Context, logger: Logger | null): Wire {
+  const { limits } = context;
+  const nonces = new Map<string, Seen>();
+  return {
+    context,
+    logger,
+    rates: {
+      app: rates(limits.foreignRate),
+      first: rates(limits.foreignFirstRate),
+      address: rates(limits.addressRate),
+    },
+    firstNonces(app) {
+      const seen = nonces.get(app) ?? seenNonces(noncesOf(limits.foreignRate));
+      nonces.set(app, seen);
+      return seen;
+    },
+  };
+}
+
+/** As many as may come by `rate` while a nonce is remembered. */
+export const noncesOf = ({ perSecond, burst }: { perSecond: number; burst: number }): number =>
+  Math.ceil(burst + perSecond * remembered);
+
+/** @throws Refusal with `retryAfter` where the bucket has not enough left */
+export function pay(buckets: Rates, id: string, bytes = 0): void {
+  const wait = buckets.take(id, performance.now(), 1 + Math.floor(bytes / bytesPerCall));
+  if (wait > 0) throw new Refusal("rate_limited", "Too many calls. Slow down.", { retryAfter: wait });
+}

@@ -69,6 +69,8 @@ export default defineConfig({
     outDir: "dist/page",
     emptyOutDir: true,
     target: "es2023",
+    // The first browsers that have light-dark().
+    cssTarget: ["chrome123", "firefox120", "safari17.5", "ios17.5"],
     modulePreload: false,
     assetsInlineLimit: 0,
     reportCompressedSize: false,

@@ -3,7 +3,6 @@ import type { RequestView } from "@guard/core";
 import type { Item } from "@guard/device";
 import { useEffect } from "preact/hooks";
 import { Detail } from "./detail/detail.tsx";
-import { EnrolView } from "./enrol/enrol-view.tsx";
 import type { Enrolments } from "./enrol/enrolment.ts";
 import { InboxView } from "./inbox/inbox-view.tsx";
 import { useLater } from "./state/load-later.ts";
@@ -21,11 +20,13 @@ export interface AppProps {
 
 export function App({ session, enrolments, place }: AppProps) {
   const state = useStore(session.state);
-  const { route } = useStore(place);
+  const chosen = useStore(place).route;
   const now = useNow();
   const later = useLater();
   const connections = state.connections ?? [];
-  const nobody = state.connections?.length === 0 && (route.view === "inbox" || route.view === "history");
+  // Where nobody is enrolled there is nothing else to see.
+  const nobody = state.connections?.length === 0 && (chosen.view === "inbox" || chosen.view === "history");
+  const route: Route = nobody ? { view: "enrol" } : chosen;
   const waiting = state.items.length;
   useEffect(() => {
     document.title = waiting > 0 ? `(${waiting}) Guard` : "Guard";
@@ -48,22 +49,20 @@ export function App({ session, enrolments, place }: AppProps) {
           another origin (<code>guard page</code>).
         </p>
       )}
-      {nobody || route.view === "enrol" ? (
-        <main>
-          <EnrolView enrolments={enrolments} connections={connections} now={now} />
-        </main>
-      ) : route.view === "history" || route.view === "devices" ? (
+      {route.view === "inbox" || route.view === "request" ? (
+        <Desk session={session} state={state} route={route} now={now} />
+      ) : (
         <main>
           {later.code === null ? (
             <p role="status">{later.problem ?? "Loading …"}</p>
+          ) : route.view === "enrol" ? (
+            <later.code.EnrolView enrolments={enrolments} connections={connections} now={now} />
           ) : route.view === "history" ? (
             <later.code.HistoryView connections={connections} />
           ) : (
             <later.code.DevicesView session={session} state={state} />
           )}
         </main>
-      ) : (
-        <Desk session={session} state={state} route={route} now={now} />
       )}
     </>
   );

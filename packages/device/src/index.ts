@@ -10,5 +10,6 @@ export { type Suspicious, suspicious, type Uninspectable, uninspectable } from "
 export { createDeviceKeys, type DeviceKeys, type DeviceSecrets, deviceKeys, type MadeKeys } from "./keys.ts";
 export type { GivenAnswer, OpenedRequest } from "./open.ts";
 export { type DeviceProfile, type DeviceStore, memoryDeviceStore, type ProfileId } from "./profile.ts";
+export { historyPage } from "./reader.ts";
 export { type Homograph, homographs, visible, visibleJson, visibleString } from "./visible.ts";
 export { byUrgency, type ChangedLine, changedLines, needsCare, textsOf, timeLeft } from "./words.ts";

@@ -14,6 +14,7 @@ import {
   requestViewSchema,
   retryAfterIn,
   type StreamEvent,
+  VerificationError,
 } from "@guard/core";
 import { deviceChanges } from "./changes.ts";
 
@@ -40,8 +41,8 @@ export interface Reader {
   get(request: string): Promise<RequestView>;
 }
 
-/** How many ended requests are one page. */
-const historyPage = 50;
+/** How many ended requests are one page of {@link Reader.history}: a shorter one is the last. */
+export const historyPage = 50;
 /** How many are under way at once: enough for a link with a long way, few enough for a relay's limits. */
 const width = 8;
 
@@ -56,7 +57,11 @@ export function createReader(options: {
 
   async function get(request: string): Promise<RequestView> {
     const path = `/v1/requests/${encodeURIComponent(request)}`;
-    return (await client.call("GET", path, { schema: requestViewSchema })).value;
+    const { value } = await client.call("GET", path, { schema: requestViewSchema });
+    if (value.request === request) return value;
+    throw new VerificationError("The relay answered with another request than the one that was asked for.", {
+      request,
+    });
   }
 
   async function listed(query: string): Promise<RequestList["requests"]> {

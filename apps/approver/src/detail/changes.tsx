@@ -1,16 +1,20 @@
 /** What an edit changes, in full, before it can be approved. */
-import type { ChangedLine } from "@guard/device";
+import type { Json } from "@guard/core";
+import { type ChangedLine, changedLines } from "@guard/device";
 import { pieceKey } from "./parts.ts";
 import { usePart } from "./use-in-view.ts";
 
-/** The keys of the lines of a difference, for {@link Changes}. */
-export const changeKeys = (lines: readonly ChangedLine[]): readonly string[] =>
-  lines.map((_, i) => pieceKey("change", i));
+/** A line, and the part of the page that it is. */
+type Shown = ChangedLine & { readonly part: string };
+
+export function changesOf(before: Json, after: Json): readonly Shown[] {
+  return changedLines(before, after).map((line, i) => ({ ...line, part: pieceKey("change", i) }));
+}
 
 const signs = { same: " ", old: "−", new: "+" } as const;
 const words = { same: "", old: "no more: ", new: "new: " } as const;
 
-function Line({ kind, text, part }: { kind: keyof typeof signs; text: string; part: string }) {
+function Line({ kind, text, part }: Shown) {
   const ref = usePart<HTMLLIElement>(part);
   return (
     <li ref={ref} class={kind}>
@@ -22,15 +26,14 @@ function Line({ kind, text, part }: { kind: keyof typeof signs; text: string; pa
 }
 
 /** What an edit changes, line by line; nothing is left out. */
-export function Changes({ lines }: { lines: readonly ChangedLine[] }) {
+export function Changes({ lines }: { lines: readonly Shown[] }) {
   return (
     <section class="changes" data-step aria-labelledby="detail-changes">
       <h2 id="detail-changes">What you change</h2>
       <ul class="diff">
-        {lines.map(({ kind, text }, i) => {
-          const key = pieceKey("change", i);
-          return <Line key={key} part={key} kind={kind} text={text} />;
-        })}
+        {lines.map((line) => (
+          <Line key={line.part} {...line} />
+        ))}
       </ul>
     </section>
   );

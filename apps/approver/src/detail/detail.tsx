@@ -6,12 +6,11 @@
  */
 import "./detail.css";
 import type { RequestView } from "@guard/core";
-import { changedLines, type Decision, type Item, needsCare, suspicious, uninspectable } from "@guard/device";
+import { type Decision, type Item, needsCare, suspicious, textsOf, uninspectable } from "@guard/device";
 import { exclusively } from "@guard/device/browser";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { type Remarks, RemarksContext } from "./arguments-tree.tsx";
 import { Bar } from "./bar.tsx";
-import { Changes, changeKeys } from "./changes.tsx";
 import { type DecideEvent, type Deciding, nextDeciding, type Step, startDeciding } from "./decide.ts";
 import { explain } from "./explain.ts";
 import { foldedIn } from "./folding.ts";
@@ -86,11 +85,10 @@ function OneRequest({ item, now, onBack, onDecided }: DetailProps) {
   );
   const { step } = state;
   const edited = step.kind === "reviewing" ? { args: step.args } : {};
-  const changes = useMemo(
-    () => (step.kind === "reviewing" ? changedLines(opened.args, step.args) : null),
-    [step, opened.args],
-  );
-  const unseen = inView.unseen([...changeKeys(changes ?? []), ...keys]).filter((key) => !waived.has(key));
+  const changes = useMemo(() => (step.kind === "reviewing" ? editing.changesTo(step.args) : null), [step]);
+  const unseen = inView
+    .unseen([...(changes?.lines.map(({ part }) => part) ?? []), ...keys])
+    .filter((key) => !waived.has(key));
   const decide = (decision: Decision, at: number) =>
     dispatch({ kind: "decide", decision, at, unseen: unseen.length, ended: ended !== null });
   const go = (to: Step, at: number) => dispatch({ kind: "go", to, at, ended: ended !== null });
@@ -126,7 +124,7 @@ function OneRequest({ item, now, onBack, onDecided }: DetailProps) {
           <Headline opened={opened} identity={identity} now={now} />
           {what}
           {others}
-          {changes && <Changes lines={changes} />}
+          {changes && <changes.Changes lines={changes.lines} />}
         </Watching.Provider>
       </RemarksContext.Provider>
       {step.kind === "editing" && (
@@ -146,7 +144,7 @@ function OneRequest({ item, now, onBack, onDecided }: DetailProps) {
           </div>
         </section>
       )}
-      {step.kind === "rejecting" && <RejectForm reason={reason} onReason={setReason} />}
+      {step.kind === "rejecting" && !state.taken && <RejectForm reason={reason} onReason={setReason} />}
       <Bar
         barRef={bar}
         state={state}
@@ -200,14 +198,13 @@ function useDeciding(send: (decision: Decision) => Promise<void>) {
 
 /** What is to be said about the texts of a request, and which of its values are folded. */
 function useRemarks({ opened }: Item): Remarks & { readonly count: number } {
-  const { args, tool, facts } = opened;
+  const { args, facts } = opened;
   const [unfolded, setUnfolded] = useState<ReadonlySet<string>>(new Set());
   const [waived, setWaived] = useState<ReadonlySet<string>>(new Set());
   const found = useMemo(() => {
-    const texts = { tool, title: facts.title ?? "", summary: facts.summary ?? "" };
     const suspects = [
       ...suspicious(args),
-      ...suspicious(texts).map((one) => ({ ...one, path: one.path.replace(/^\$\./, "") })),
+      ...suspicious(textsOf(opened)).map((one) => ({ ...one, path: one.path.replace(/^\$\./, "") })),
       ...suspicious(facts.metadata ?? {}).map((one) => ({
         ...one,
         path: one.path.replace(/^\$/, "metadata"),
@@ -217,7 +214,7 @@ function useRemarks({ opened }: Item): Remarks & { readonly count: number } {
       suspects: Map.groupBy(suspects, ({ path }) => path),
       folded: foldedIn(args, uninspectable(args)),
     };
-  }, [args, tool, facts]);
+  }, [opened]);
   const folded = useMemo(
     () =>
       new Map(

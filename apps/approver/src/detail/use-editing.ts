@@ -12,6 +12,11 @@ export interface BeingEdited {
   change(form: FormNode): void;
   /** What was entered, where it can be sent; otherwise null, and `problems` says what is wrong with it. */
   check(): Json | null;
+  /** What {@link check} gave, beside what was asked. */
+  changesTo(args: Json): {
+    readonly Changes: Later["Changes"];
+    readonly lines: ReturnType<Later["changesOf"]>;
+  };
 }
 
 export function useEditing({ schema, args }: OpenedRequest): BeingEdited {
@@ -32,6 +37,10 @@ export function useEditing({ schema, args }: OpenedRequest): BeingEdited {
       }
       setProblems(checked.kind === "unchanged" ? ["Nothing was changed yet."] : checked.problems);
       return null;
+    },
+    changesTo(to) {
+      if (!code) throw new Error("Nothing was edited yet.");
+      return { Changes: code.Changes, lines: code.changesOf(args, to) };
     },
   };
 }

@@ -193,3 +193,17 @@ test("lies-in-the-loop: words that imitate the system's section stay inside of t
   );
   expect(own).not.toEqual(system);
 });
+
+test("hidden-characters: each is drawn as its number in a tool's name, wherever that stands, and none is left", async () => {
+  const { page } = await at.world.home(alice);
+  const agent = await at.world.agent();
+  await agent.ask("pay\u202eout\u200b", { amount: 1 });
+  const tool = "pay⟨U+202E⟩out⟨U+200B⟩";
+  await row(page, tool).waitFor();
+  expect(await hiddenIn(page), "in the inbox").toEqual([]);
+  await open(page, tool);
+  await look(page);
+  await expect.poll(() => page.getByRole("heading", { level: 1 }).innerText()).toContain(tool);
+  expect(await hiddenIn(page), "on the request").toEqual([]);
+  expect(await page.getByText(/hidden characters \(U\+202E U\+200B\)/).count()).toBe(1);
+});

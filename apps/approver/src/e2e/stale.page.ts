@@ -101,6 +101,12 @@ test("stale-delivery: another request's body under this id is refused", async ()
   await openAnew(page, asked);
   await told(page, /under another id/);
   await expectNothingToAnswer(page);
+
+  const third = await agent.ask("refund_third", { amount: 3 });
+  await replace(page, third, () => real);
+  await openAnew(page, third);
+  await told(page, /another request/);
+  await expectNothingToAnswer(page);
 });
 
 /** What the relay gives this page's device for it, with the key that is wrapped for that. */
@@ -116,7 +122,7 @@ async function deviceView(page: Page, asked: Asked): Promise<RequestView> {
   return given[0] as RequestView;
 }
 
-test("stale-delivery: what ended is not answerable again in the list by an older version", async () => {
+test("stale-delivery: what ended is not answerable again by an older version, in the list or by its address", async () => {
   const { page } = await at.world.home(alice);
   const agent = await at.world.agent();
   const asked = await agent.ask("refund_older", { amount: 1 });
@@ -134,4 +140,8 @@ test("stale-delivery: what ended is not answerable again in the list by an older
   await agent.ask("refund_newer", { amount: 2 });
   await row(page, "refund_newer").waitFor();
   expect(await row(page, "refund_older").count()).toBe(0);
+  await page.goto(addressOf(asked.request));
+  await page.getByRole("button", { name: "Back" }).waitFor();
+  await told(page, /refund_older|older/);
+  await expectNothingToAnswer(page);
 });

@@ -1,6 +1,6 @@
 /** What was asked before and is over, newest first. What cannot be verified is not listed but counted. */
 import { isGuardError, type RequestView } from "@guard/core";
-import { type Item, visible } from "@guard/device";
+import { historyPage, type Item, visible } from "@guard/device";
 import { useEffect, useState } from "preact/hooks";
 import { fragmentOf } from "../state/routes.ts";
 import type { Connection } from "../state/session.ts";
@@ -17,12 +17,9 @@ interface Read {
   readonly reading: boolean;
 }
 
-/** A shorter page than this is a device's last one: as many ended requests as `history` gives at once. */
-const fullPage = 50;
-
 /** After which request the next page begins; null where `views` was the last one. */
 export const lastOf = (views: readonly RequestView[]): string | null =>
-  views.length < fullPage ? null : (views.at(-1)?.request ?? null);
+  views.length < historyPage ? null : (views.at(-1)?.request ?? null);
 
 const nothing: Read = { items: [], refused: 0, last: new Map(), problem: null, reading: true };
 

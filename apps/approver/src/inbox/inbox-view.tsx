@@ -3,6 +3,7 @@
  * that says so, until that bar is pressed or the list is entered anew. While the list is read for the first time, it
  * is put in order as it comes, until somebody reaches for it.
  */
+import { visible } from "@guard/device";
 import type { RefObject } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Unconfirmed } from "../enrol/unconfirmed.tsx";
@@ -52,7 +53,8 @@ export function InboxView(props: {
     const added = known === null ? [] : state.items.filter((item) => !known.has(itemId(item)));
     const [first] = added;
     if (added.length > 1) setSaid(`${added.length} new requests.`);
-    else if (first) setSaid(`New request: ${first.opened.tool} from ${first.opened.agent}.`);
+    else if (first)
+      setSaid(`New request: ${visible(first.opened.tool)} from ${visible(first.opened.agent)}.`);
   }, [ids.join()]);
 
   const draw = (shown: Places["rows"]) =>
@@ -78,7 +80,10 @@ export function InboxView(props: {
       </p>
       {rows.length === 0 && (
         <>
-          <p class="empty">Requests appear here by themselves as soon as an agent asks.</p>
+          <p class="empty">
+            Requests appear here by themselves as soon as an agent asks. What was asked before this device was
+            enrolled is not shown here.
+          </p>
           <Unconfirmed connections={state.connections ?? []} />
         </>
       )}

@@ -51,6 +51,8 @@ export interface Session {
 
 /** In milliseconds: nobody sees more than that. */
 const drawEvery = 60;
+/** In milliseconds: a page that works is not kept from its timers for so long. */
+const gap = 10_000;
 
 interface Followed {
   readonly profile: DeviceProfile;
@@ -150,9 +152,19 @@ export function createSession(options: { store: BrowserDeviceStore; confinement:
     publish();
   }
 
+  function wake(): void {
+    for (const pause of pauses) pause.abort();
+    inbox.wake();
+  }
+
   store.onChange(() => void refresh());
+  let ticked = Date.now();
   // What expires leaves the inbox without anybody saying so.
   setInterval(() => {
+    const since = Date.now() - ticked;
+    ticked += since;
+    // The machine slept, and nobody told the page: its streams may be dead.
+    if (since > gap) wake();
     if (inbox.items().length !== state.get().items.length) update();
   }, 1000);
 
@@ -165,9 +177,6 @@ export function createSession(options: { store: BrowserDeviceStore; confinement:
       await refresh();
     },
     clearRemarks: () => state.set({ remarks: [] }),
-    wake() {
-      for (const pause of pauses) pause.abort();
-      inbox.wake();
-    },
+    wake,
   };
 }

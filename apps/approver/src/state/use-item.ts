@@ -52,7 +52,10 @@ export function useItem(
         if (!device) continue;
         try {
           const opened = await device.open(await device.get(request));
-          return { item: { device, identity, opened }, problem: null };
+          const item = { device, identity, opened };
+          // What ended here does not begin again because the relay shows an older version (stale-delivery).
+          const closed = opened.closed ?? session.inbox.ended(item);
+          return { item: { ...item, opened: { ...opened, closed } }, problem: null };
         } catch (error) {
           if (!isGuardError(error)) throw error;
           if (error.relayCode === "not_found") continue;

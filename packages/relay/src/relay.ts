@@ -18,7 +18,6 @@ import {
 import { type Logger, pino } from "pino";
 import type { Context } from "./domain/context.ts";
 import { newDeliveries } from "./domain/deliveries.ts";
-import { newDeliveries } from "./domain/deliveries.ts";
 import { newHub } from "./domain/hub.ts";
 import { sweep } from "./domain/lifecycle.ts";
 import { type Limits, limitsOf } from "./domain/limits.ts";
@@ -28,6 +27,7 @@ import type { RelayPage } from "./server/page.ts";
 import { openRpc } from "./server/rpc.ts";
 import { webSockets } from "./server/websockets.ts";
 import { openStore, type Store } from "./store/store.ts";
+import { addNoxy } from "./wire/noxy/index.ts";
 
 export interface RelayOptions {
   /** Path of the SQLite database, or `:memory:`. */
@@ -100,7 +100,6 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
       rosters: openRosters(store),
       hub: newHub(),
       deliveries: newDeliveries(),
-      deliveries: newDeliveries(),
       signer,
       onWanted: options.onWanted ?? null,
     };
@@ -113,6 +112,7 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
     });
     const rpc = openRpc(limits);
     const sockets = webSockets({ limits, allowedOrigins: options.allowedOrigins ?? [], logger });
+    const noxy = addNoxy({ context, logger, grpc: rpc.server, sockets });
     sweep(context);
     const timer = setInterval(() => {
       try {
@@ -132,12 +132,16 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
       upgrade: sockets.upgrade,
       release() {
         context.hub.release();
+        noxy.release();
         sockets.release();
       },
       close() {
         closed ??= (async () => {
           clearInterval(timer);
-          await Promise.all([app.drain(), rpc.close(graceToClose), sockets.close(graceToClose)]);
+          const ending = [app.drain(), rpc.close(graceToClose), sockets.close(graceToClose)];
+          noxy.release();
+          await Promise.all(ending);
+          await noxy.idle();
           await store.close();
         })();
         return closed;

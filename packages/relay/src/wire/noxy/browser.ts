@@ -22,7 +22,10 @@ export function browserLeg(shared: Wire): (socket: WebSocket, peer: Peer) => voi
     const session = openSession(shared, {
       address,
       send: (response) => new Promise((resolve) => socket.send(writeFrame(response), () => resolve())),
-      end: () => socket.close(normal),
+      end() {
+        session.close();
+        socket.close(normal);
+      },
     });
     // A browser that does not read is not read from either, past what has arrived already.
     let open = 0;

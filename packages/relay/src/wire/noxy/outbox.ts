@@ -40,8 +40,9 @@ export function newOutbox({ send, most, failed }: OutboxOptions): Outbox {
   async function run(queued: Iterable<Delivery>): Promise<void> {
     running = true;
     for (const delivery of queued) {
-      if (closed) return;
       await send(delivery);
+      // Before the next one is read.
+      if (closed) return;
     }
     for (let next = waiting.shift(); next; next = waiting.shift()) {
       bytes -= next.ciphertext.length;

@@ -176,7 +176,6 @@ export function openSession(shared: Wire, leg: Leg): Session {
     return admitted;
   }
 
-  /** Answers, and returns what is to happen behind the answer. */
   async function subscribe(from: Admitted, requestId: string, wanted: boolean): Promise<void> {
     from.outbox?.close();
     from.outbox = null;
@@ -218,13 +217,17 @@ export function openSession(shared: Wire, leg: Leg): Session {
       case "rotateDeviceKeys": {
         const { device } = sender(request, bytes);
         const keys = keysOf(payload.value.newPubkeys);
+        leave(null);
+        const done = await rotated(context, device, keys);
         leave(renewed);
-        return respond(await rotated(context, device, keys));
+        return respond(done);
       }
       case "revokeDevice": {
         const { device } = sender(request, bytes);
+        leave(null);
+        const done = await revoked(context, device);
         leave(endings.revoked);
-        return respond(await revoked(context, device));
+        return respond(done);
       }
       default:
         return invalid("This request holds nothing that this relay knows.");
@@ -235,6 +238,8 @@ export function openSession(shared: Wire, leg: Leg): Session {
     last = last.then(work).catch((error) => sendError(requestId, error));
     return last;
   }
+  const open = { end: leg.end, idle: () => last };
+  shared.sessions.add(open);
   return {
     take: (request, bytes) => inTurn(request.requestId, () => answer(request, bytes)),
     refuse: (requestId, error) =>
@@ -245,6 +250,7 @@ export function openSession(shared: Wire, leg: Leg): Session {
     close() {
       closed = true;
       leave(null);
+      void last.then(() => shared.sessions.delete(open));
     },
   };
 }

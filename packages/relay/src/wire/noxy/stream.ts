@@ -35,6 +35,7 @@ async function serve(shared: Wire, call: Call): Promise<void> {
     end() {
       if (over) return;
       over = true;
+      session.close();
       call.end();
     },
   };
@@ -54,6 +55,5 @@ async function serve(shared: Wire, call: Call): Promise<void> {
     // The stream was cut, or what came on it is no message of this wire: either way gRPC has ended it.
     shared.logger?.debug({ err: error, wire: "noxy" }, "stream ended");
   }
-  session.close();
   leg.end();
 }

@@ -8,9 +8,18 @@ import { Refusal } from "../../domain/refusal.ts";
 import { type Rates, rates } from "../../server/rates.ts";
 import { type Seen, seenNonces } from "./fresh.ts";
 
+/** A session that is open, or still at work on its last request. */
+export interface Open {
+  /** Ends its connection. */
+  end(): void;
+  /** Resolves when it is at work on nothing. */
+  idle(): Promise<void>;
+}
+
 export interface Wire {
   readonly context: Context;
   readonly logger: Logger | null;
+  readonly sessions: Set<Open>;
   readonly rates: {
     /** By app: agents' calls and known devices' messages. */
     readonly app: Rates;
@@ -33,6 +42,7 @@ export function newWire(context: Context, logger: Logger | null): Wire {
   return {
     context,
     logger,
+    sessions: new Set(),
     rates: {
       app: rates(limits.foreignRate),
       first: rates(limits.foreignFirstRate),

@@ -23,6 +23,8 @@ interface Rpc {
 }
 
 const minute = 60_000;
+/** Calls of which nobody has the first message in whole. With the largest messages that is 128 MiB. */
+const arrivingAtOnce = 256;
 
 export function openRpc(limits: Limits): Rpc {
   let closing = false;
@@ -98,18 +100,29 @@ export function callerOf(call: { readonly metadata: Metadata }): string {
   return callers.get(call.metadata) ?? "unknown";
 }
 
-/** Notes who calls, and gives up a call whose first message is not there in time. */
+/**
+ * Notes who calls, and gives up a call that is not there in time, or while too many are on their way: what has
+ * arrived of them is kept in memory before anybody knows whose it is. The oldest goes, which is a slow one.
+ */
 function arriving({ behindProxy, arrivesWithin }: RpcConnections): ServerInterceptor {
+  const onTheirWay = new Set<(details: string) => void>();
   return ({ requestStream }, call) => {
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const arrived = () => clearTimeout(timer);
-    const late = () => {
-      call.sendStatus({ code: status.DEADLINE_EXCEEDED, details: "This call did not arrive in time." });
+    const giveUp = (details: string) => {
+      arrived();
+      call.sendStatus({ code: status.RESOURCE_EXHAUSTED, details });
+    };
+    const arrived = () => {
+      clearTimeout(timer);
+      onTheirWay.delete(giveUp);
     };
     const listener = new ServerListenerBuilder()
       .withOnReceiveMetadata((metadata, next) => {
-        timer = setTimeout(late, arrivesWithin);
         callers.set(metadata, (behindProxy && lastHop(metadata)) || addressIn(call.getPeer()));
+        timer = setTimeout(giveUp, arrivesWithin, "This call did not arrive in time.");
+        onTheirWay.add(giveUp);
+        const [oldest] = onTheirWay;
+        if (onTheirWay.size > arrivingAtOnce) oldest?.("Too many calls are on their way. Try again.");
         next(metadata);
       })
       .withOnReceiveMessage((message, next) => {

@@ -46,13 +46,30 @@ test("quota-exhaustion: calls whose message does not arrive, in whole or at all,
     const call = session.request(headers);
     if (bytes !== "") call.write(Buffer.from(bytes, "hex"));
     const [answer] = await once(call, "response");
-    expect(answer["grpc-status"]).toBe(String(status.DEADLINE_EXCEEDED));
+    expect(answer["grpc-status"]).toBe(String(status.RESOURCE_EXHAUSTED));
     call.close();
   }
   session.close();
   const stream = place.session(place.rpcClient());
-  expect((await once(stream, "error"))[0]).toMatchObject({ code: status.DEADLINE_EXCEEDED });
+  expect((await once(stream, "error"))[0]).toMatchObject({ code: status.RESOURCE_EXHAUSTED });
   await expect.poll(() => place.streams.size).toBe(0);
+  place.leave();
+  await place.listening.close();
+});
+
+test("quota-exhaustion: with too many calls on their way the oldest goes, and one that comes in whole is answered", async () => {
+  const place = await port();
+  const session = connectHttp2(place.listening.url);
+  const calls = Array.from({ length: 300 }, () => session.request(headers));
+  const answers = calls.map(async (call) => (await once(call, "response"))[0]["grpc-status"]);
+  await Promise.all(
+    answers.slice(0, 44).map(async (answer) => expect(await answer).toBe(String(status.RESOURCE_EXHAUSTED))),
+  );
+  expect(await place.quota(place.rpcClient())).toMatchObject({ quotaTotal: 7n });
+  calls.at(-1)?.end(Buffer.from("0000000000", "hex"));
+  expect(await answers.at(-1)).toBeUndefined();
+  for (const answer of answers) answer.catch(() => {});
+  session.destroy();
   place.leave();
   await place.listening.close();
 });

@@ -23,7 +23,7 @@ interface Rpc {
 }
 
 const minute = 60_000;
-/** Calls of which nobody has the first message in whole. With the largest messages that is 128 MiB. */
+/** Calls whose first message is not there in whole. With the largest messages that is 128 MiB. */
 const arrivingAtOnce = 256;
 
 export function openRpc(limits: Limits): Rpc {
@@ -101,11 +101,18 @@ export function callerOf(call: { readonly metadata: Metadata }): string {
 }
 
 /**
- * Notes who calls, and gives up a call that is not there in time, or while too many are on their way: what has
- * arrived of them is kept in memory before anybody knows whose it is. The oldest goes, which is a slow one.
+ * Notes who calls, and gives up a call that is not there in time. While many are on their way, the slow ones have a
+ * tenth of that time: what has arrived of them is kept in memory before anybody knows whose it is.
  */
 function arriving({ behindProxy, arrivesWithin }: RpcConnections): ServerInterceptor {
-  const onTheirWay = new Set<(details: string) => void>();
+  const onTheirWay = new Map<(details: string) => void, number>();
+  /** The oldest first. */
+  const dropSlow = (now: number) => {
+    for (const [giveUp, since] of onTheirWay) {
+      if (onTheirWay.size <= arrivingAtOnce || now - since < arrivesWithin / 10) return;
+      giveUp("Too many calls are on their way. Try again.");
+    }
+  };
   return ({ requestStream }, call) => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const giveUp = (details: string) => {
@@ -120,9 +127,8 @@ function arriving({ behindProxy, arrivesWithin }: RpcConnections): ServerInterce
       .withOnReceiveMetadata((metadata, next) => {
         callers.set(metadata, (behindProxy && lastHop(metadata)) || addressIn(call.getPeer()));
         timer = setTimeout(giveUp, arrivesWithin, "This call did not arrive in time.");
-        onTheirWay.add(giveUp);
-        const [oldest] = onTheirWay;
-        if (onTheirWay.size > arrivingAtOnce) oldest?.("Too many calls are on their way. Try again.");
+        onTheirWay.set(giveUp, performance.now());
+        dropSlow(performance.now());
         next(metadata);
       })
       .withOnReceiveMessage((message, next) => {

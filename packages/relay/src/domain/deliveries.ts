@@ -21,7 +21,7 @@ export interface DeliverySink {
   send(delivery: Delivery): boolean;
   /** The device waited when it connected, and is active now: it may subscribe. */
   activated(): void;
-  /** Called once, by the relay: `waiting` where the device was active and is not any more. */
+  /** Called once, by the relay: `waiting` where the device may not be connected for now, and may come back. */
   end(reason: EndReason): void;
 }
 
@@ -35,7 +35,7 @@ export interface Deliveries {
   /** Whether any connection of the device took the delivery. */
   send(app: string, device: string, delivery: Delivery): boolean;
   connected(app: string, device: string): boolean;
-  /** Judges the connections of an app anew: some end, some are told that they are active. */
+  /** Judges the connections of an app anew: some end, some are told that they are active. Null: forgotten, or suspended. */
   review(app: string, stateOf: (device: string) => DeviceState | null): void;
   /** Ends all connections. */
   close(): void;
@@ -76,7 +76,8 @@ export function newDeliveries(): Deliveries {
       for (const device of [...(apps.get(app)?.keys() ?? [])]) {
         const state = stateOf(device);
         for (const connection of of(app, device)) {
-          if (state === null || state === "revoked") end(app, device, connection, "revoked");
+          if (state === "revoked") end(app, device, connection, "revoked");
+          else if (state === null) end(app, device, connection, "waiting");
           else if (state === "waiting" && connection.state === "active")
             end(app, device, connection, "waiting");
           else if (state === "active" && connection.state === "waiting") {

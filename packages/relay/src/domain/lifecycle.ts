@@ -1,5 +1,12 @@
 /** Moving a request from state to state inside a unit of work; the only place that writes a state. */
-import { type Header, readHeader, readStatement, type Signed, type Statement } from "@guard/core";
+import {
+  type Header,
+  readAnswer,
+  readHeader,
+  type Signed,
+  type Statement,
+  type UnsignedAnswer,
+} from "@guard/core";
 import type { RequestRow } from "../store/schema.ts";
 import type { Unit } from "../store/store.ts";
 import type { Context } from "./context.ts";
@@ -72,11 +79,11 @@ export function findSettled(
 }
 
 /** The statements that count towards the outcome; each was verified when it came in. */
-export function statementsOf(unit: Pick<Unit, "requests">, row: RequestRow): Statement[] {
+export function statementsOf(unit: Pick<Unit, "requests">, row: RequestRow): (Statement | UnsignedAnswer)[] {
   return unit.requests
     .statements(row)
     .filter((stored) => stored.late === 0)
-    .map((stored) => readStatement(stored.answer.statement));
+    .map((stored) => readAnswer(stored.answer.statement));
 }
 
 const sweepSize = 1000;

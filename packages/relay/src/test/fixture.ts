@@ -28,7 +28,7 @@ import {
   type Terms,
   tokenHash,
 } from "@guard/core";
-import { createRelay, type RelayOptions } from "../index.ts";
+import { createRelay, type Relay, type RelayOptions } from "../index.ts";
 
 export const operatorToken = "operator-token-of-the-tests";
 
@@ -39,16 +39,16 @@ export interface Answered {
   readonly headers: Headers;
 }
 
-type Options = Partial<RelayOptions> & { readonly clock?: { now: number } };
+type Options = Partial<RelayOptions> & {
+  readonly clock?: { now: number };
+  /** Instead of a relay of its own: one that the test put together, to reach behind its wires. */
+  readonly front?: Pick<Relay, "fetch" | "key">;
+};
 
-export async function world({ clock = { now: Date.now() }, ...options }: Options = {}) {
-  const relay = await createRelay({
-    database: ":memory:",
-    operatorToken,
-    logger: false,
-    now: () => clock.now,
-    ...options,
-  });
+export async function world({ clock = { now: Date.now() }, front, ...options }: Options = {}) {
+  const whole = () =>
+    createRelay({ database: ":memory:", operatorToken, logger: false, now: () => clock.now, ...options });
+  const relay = (front as Relay | undefined) ?? (await whole());
 
   async function call(
     token: string | null,

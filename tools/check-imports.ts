@@ -1,14 +1,16 @@
-// Who may import whom (docs/architecture.md): plugins, device and relay import core; testing and the page import core,
-// device (testing the relay too); the command line, apps and tests import anything; core imports none of them, no agent
-// framework, and no `node:` module outside its tests. Prints each breach as file:line and exits with 1.
+// Who may import whom (docs/architecture.md): plugins, device and relay import core; relay and compat the wires;
+// testing and the page import core, device (testing the relay too); the command line, apps and tests import anything;
+// core imports none of them, no agent framework, and no `node:` module outside its tests. Prints each breach as
+// file:line and exits with 1.
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 export const allowed: Readonly<Record<string, readonly string[] | "anything">> = {
   core: [],
   device: ["core"],
-  relay: ["core"],
-  compat: ["core"],
+  relay: ["core", "wires"],
+  compat: ["core", "wires"],
+  wires: [],
   testing: ["core", "device", "relay"],
   "vercel-ai": ["core"],
   langgraph: ["core"],

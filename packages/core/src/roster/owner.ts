@@ -27,7 +27,7 @@ import {
   verifyEnrolment,
 } from "./enrolment.ts";
 import { type Change, readEntry, type Target } from "./entry.ts";
-import { type ForeignApp, type ForeignDeviceView, foreignDevicesSchema } from "./foreign.ts";
+import { type ForeignOwner, foreignOwner } from "./foreign-owner.ts";
 import { normaliseIdentity } from "./identity.ts";
 import { appOf, deviceIdOf } from "./records.ts";
 import { appendEntry, foundRoster, type Roster, signEntry } from "./roster.ts";
@@ -70,7 +70,7 @@ export interface Waiting {
   confirm(): Promise<void>;
 }
 
-export interface Owner {
+export interface Owner extends ForeignOwner {
   readonly app: string;
   readonly relay: string;
   readonly token: string;
@@ -82,20 +82,14 @@ export interface Owner {
   append(change: Change): Promise<Roster>;
   /** Adds an agent and returns its connection, which is secret and kept nowhere else. */
   addAgent(name: string, secrets?: AgentSecrets): Promise<Connection>;
+  /** Gives an agent of the roster a token, in place of the one before, and returns it: it is kept nowhere else. */
+  grantToken(agent: string): Promise<string>;
   /** The connection of an agent whose secrets are known. */
   connectionOf(name: string, secrets: AgentSecrets): Connection;
   /** Puts an identity on the roster if it is not there, and returns its one spelling. */
   addIdentity(identity: string): Promise<string>;
   /** Invites a device of `identity`; good for `expiresIn` milliseconds, 15 min by default. */
   invite(options: { identity: string; expiresIn?: number }): Promise<Inviting>;
-  /** Switches another system's wire on for this app, or changes how it is; the last one posted holds. */
-  setForeign(
-    options: Pick<ForeignApp, "wire" | "name" | "signingSecret" | "open" | "quota" | "suspended">,
-  ): Promise<void>;
-  /** What registered over such wires, newest first. */
-  foreignDevices(): Promise<readonly ForeignDeviceView[]>;
-  /** Puts such a device on the roster, after the owner compared its fingerprint with what it shows. */
-  confirmForeign(device: ForeignDeviceView, name: string): Promise<void>;
   suspend(agent: string, reason?: string | null): Promise<void>;
   lift(agent: string): Promise<void>;
   revoke(target: Target, reason?: string | null): Promise<void>;
@@ -173,17 +167,16 @@ export async function openOwner(options: OwnerOptions): Promise<Owner> {
     const keys = await agentKeys(fromBase64url(secrets.seed, 32));
     const { publicKey } = keys.decryption;
     await append({ kind: "agent", agent: name, key: keys.signer.key, encryptionKey: publicKey });
-    const grant: TokenGrant = {
-      type: "guard/v1/token",
-      app,
-      agent: name,
-      tokenHash: tokenHash(secrets.token),
-      time: now(),
-      by,
-    };
+    await grantToken(name, secrets.token);
+    return connectionOf(name, secrets);
+  }
+
+  async function grantToken(agent: string, token = newToken()): Promise<string> {
+    const hash = tokenHash(token);
+    const grant: TokenGrant = { type: "guard/v1/token", app, agent, tokenHash: hash, time: now(), by };
     const body = { grant: await signObject(signer, grant) };
     await client.call("POST", "/v1/tokens", { body, schema: empty });
-    return connectionOf(name, secrets);
+    return token;
   }
 
   async function addIdentity(name: string): Promise<string> {
@@ -265,22 +258,11 @@ export async function openOwner(options: OwnerOptions): Promise<Owner> {
     sync: () => follower.sync(),
     append,
     addAgent,
+    grantToken: (agent) => grantToken(agent),
     connectionOf,
     addIdentity,
     invite,
-    async setForeign(options) {
-      const posted: ForeignApp = { type: "guard/v1/foreign-app", app, ...options, time: now(), by };
-      const body = { app: await signObject(signer, posted) };
-      await client.call("POST", "/v1/foreign", { body, schema: empty });
-    },
-    async foreignDevices() {
-      const found = await client.call("GET", "/v1/foreign/devices", { schema: foreignDevicesSchema });
-      return found.value.devices;
-    },
-    async confirmForeign({ device, wire, publicKey, kemKey, ...posted }, name) {
-      const identity = await addIdentity(posted.identity);
-      await append({ kind: "foreign", device, identity, wire, publicKey, kemKey, name });
-    },
+    ...foreignOwner({ client, app, signer, by, now, sync: () => follower.sync(), append, addIdentity }),
     async suspend(agent, reason = null) {
       await append({ kind: "suspend", agent, reason });
     },

@@ -25,6 +25,10 @@ export async function setForeignApp(context: Context, principal: Principal, sign
   });
 }
 
+/** What the owner posted last, as signed: the secret is in it. */
+export const viewForeignApp = (context: Context, { app }: Principal): Signed | null =>
+  context.store.foreign.app(app);
+
 /** What the owner said last. The same words where there is no such app (cross-tenant). @throws ForeignRefusal */
 export function settingsOf(tables: Pick<Tables, "foreign">, app: string): ForeignApp {
   const signed = tables.foreign.app(app);

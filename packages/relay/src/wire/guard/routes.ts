@@ -11,9 +11,9 @@ import {
   rosterPageSchema,
 } from "@guard/core";
 import { cancel, consume, report } from "../../domain/acts.ts";
-import { answer } from "../../domain/answers.ts";
+import { answer, answerUnsigned } from "../../domain/answers.ts";
 import { enrol, invite, viewEnrolment } from "../../domain/enrolments.ts";
-import { setForeignApp } from "../../domain/foreign-apps.ts";
+import { setForeignApp, viewForeignApp } from "../../domain/foreign-apps.ts";
 import { listDevices } from "../../domain/foreign-devices.ts";
 import { ask } from "../../domain/requests.ts";
 import { append, createApp, page } from "../../domain/rosters.ts";
@@ -133,6 +133,14 @@ export const routes: readonly Route[] = [
   }),
   route({
     ...get,
+    path: "/v1/foreign",
+    summary: "What the owner posted last about another system's wire, or null",
+    auth: ["owner"],
+    reply: schemas.foreignView,
+    handle: async ({ context, principal }) => ok({ app: viewForeignApp(context, principal) }),
+  }),
+  route({
+    ...get,
     path: "/v1/foreign/devices",
     summary: "The devices that registered over such a wire, newest first, the newest 1000",
     auth: ["owner"],
@@ -192,6 +200,18 @@ export const routes: readonly Route[] = [
     reply: requestViewSchema,
     handle: async ({ context, principal, params, body }) =>
       ok(await answer(context, principal, id(params, "request"), body satisfies Answer)),
+  }),
+  route({
+    ...post,
+    path: "/v1/requests/:request/unsigned",
+    summary:
+      "What somebody answered over another system's wire, as the agent was told: counts where the terms accept it",
+    auth: ["agent"],
+    body: schemas.unsigned,
+    statuses: [200],
+    reply: requestViewSchema,
+    handle: async ({ context, principal, params, body }) =>
+      ok(await answerUnsigned(context, principal, id(params, "request"), body.unsigned)),
   }),
   route({
     ...post,

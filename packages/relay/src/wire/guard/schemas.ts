@@ -8,6 +8,7 @@ export const newToken = z.strictObject({ grant: signedSchema });
 export const newInvite = z.strictObject({ invite: signedSchema });
 export const newEnrolment = z.strictObject({ enrolment: signedSchema });
 export const foreignApp = z.strictObject({ app: signedSchema });
+export const foreignView = z.strictObject({ app: z.nullable(signedSchema) });
 export const newRequest = z.strictObject({
   header: signedSchema,
   ciphertext: z.string(),
@@ -15,10 +16,10 @@ export const newRequest = z.strictObject({
     .array(
       z.strictObject({ device: digestSchema, enc: z.string().max(2000), ciphertext: z.string().max(500) }),
     )
-    .min(1)
     .max(200),
 });
 export const answer = z.strictObject({ statement: signedSchema, reply: z.nullable(sealedReplySchema) });
+export const unsigned = z.strictObject({ unsigned: signedSchema });
 export const consume = z.strictObject({ consume: signedSchema });
 export const report = z.strictObject({ report: signedSchema });
 export const cancel = z.strictObject({ cancel: signedSchema });

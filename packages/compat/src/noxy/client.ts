@@ -169,13 +169,15 @@ export function initNoxyAgentClient(config: NoxyConfig): NoxyAgentClient {
   }
 
   async function wait(options: WaitForDecisionOutcomeOptions): Promise<NoxyGetDecisionOutcomeResponse> {
-    const { decisionId, identityId, signal } = options;
+    const checked = checkWait("waitForDecisionOutcome", options, ["decisionId", "identityId"]);
+    const { decisionId, identityId } = options;
+    const signal = transport.ending(options.signal);
     const ask = ({ left }: Asking) =>
       outcomeOf(decisionId, identityId, {
         signal,
         hold: transport.holds() ? Math.min(longestHold, Math.floor(left)) : 0,
       });
-    return pollLoop(ask, options, transport.holds);
+    return pollLoop(ask, { ...checked, decisionId, signal }, transport.holds);
   }
 
   return {

@@ -43,8 +43,9 @@ export function credentialsOf({ address, plaintext }: Endpoint, tls: NoxyConfig[
   if (plaintext) {
     throw new ConfigurationError(`tls.ca is of no use with http://${address}: write https://.`);
   }
-  const ca = Buffer.from(tls.ca as Uint8Array);
+  let ca: Buffer;
   try {
+    ca = Buffer.from(tls.ca as Uint8Array);
     new X509Certificate(ca);
   } catch (cause) {
     throw new ConfigurationError("tls.ca is no certificate in PEM: give the file's contents, not its path.", {

@@ -62,8 +62,16 @@ export function checkConfig(config: NoxyConfig): void {
   if (config.tls !== undefined) checkKeys(`${who}: tls`, config.tls, ["ca"]);
 }
 
+export type CheckedWait = Required<Omit<SendDecisionAndWaitOptions, "signal">> & {
+  readonly signal: AbortSignal | undefined;
+};
+
 /** The options with their defaults. @throws ConfigurationError that names the option */
-export function checkWait(who: string, options: SendDecisionAndWaitOptions, more: readonly string[] = []) {
+export function checkWait(
+  who: string,
+  options: SendDecisionAndWaitOptions,
+  more: readonly string[] = [],
+): CheckedWait {
   checkKeys(who, options, [...more, ...waitKeys]);
   for (const name of more) checkText(who, name, (options as Readonly<Record<string, unknown>>)[name]);
   const number = (name: string, value: number, least: number, most: number) => {

@@ -4,7 +4,7 @@
  */
 import { isPassing, pauseFor } from "@guard/core";
 import { WaitForDecisionOutcomeTimeoutError } from "./errors.ts";
-import { checkWait, type WaitForDecisionOutcomeOptions } from "./options.ts";
+import { type CheckedWait, checkWait, type WaitForDecisionOutcomeOptions } from "./options.ts";
 import { isTerminalHumanOutcome, type NoxyGetDecisionOutcomeResponse } from "./types.ts";
 
 /** What a question may know of the wait that it belongs to. */
@@ -25,16 +25,16 @@ export async function pollDecisionOutcomeLoop(
   fetchOutcome: FetchOutcome,
   options: WaitForDecisionOutcomeOptions,
 ): Promise<NoxyGetDecisionOutcomeResponse> {
-  return pollLoop(fetchOutcome, options, () => false);
+  const wait = checkWait("pollDecisionOutcomeLoop", options, ["decisionId", "identityId"]);
+  return pollLoop(fetchOutcome, { ...wait, decisionId: options.decisionId }, () => false);
 }
 
 /** `holds` says whether the relay does the waiting: then nothing is gained by a pause after a question that took long. */
 export async function pollLoop(
   fetchOutcome: FetchOutcome,
-  options: WaitForDecisionOutcomeOptions,
+  wait: CheckedWait & { readonly decisionId: string },
   holds: () => boolean,
 ): Promise<NoxyGetDecisionOutcomeResponse> {
-  const wait = checkWait("waitForDecisionOutcome", options, ["decisionId", "identityId"]);
   const signal = wait.signal ?? new AbortController().signal;
   const end = performance.now() + wait.maxWaitMs;
   let interval = Math.min(wait.initialPollIntervalMs, wait.maxPollIntervalMs);
@@ -54,7 +54,7 @@ export async function pollLoop(
     const now = performance.now();
     if (now >= end) {
       throw new WaitForDecisionOutcomeTimeoutError(
-        `Nobody answered decision ${options.decisionId} within ${wait.maxWaitMs} ms. It stays open until it expires: ` +
+        `Nobody answered decision ${wait.decisionId} within ${wait.maxWaitMs} ms. It stays open until it expires: ` +
           "wait for it again, or give the wait a longer maxWaitMs.",
         cause === undefined ? {} : { cause },
       );

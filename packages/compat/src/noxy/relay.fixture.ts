@@ -80,6 +80,8 @@ export interface TestRelay {
   readonly port: number;
   of(method: Received["method"]): readonly Received[];
   client(config?: Partial<NoxyConfig>): NoxyAgentClient;
+  /** Breaks all connections; its clients stay. */
+  stop(): void;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -176,6 +178,7 @@ export async function testRelay(options: TestRelayOptions = {}): Promise<TestRel
       clients.push(client);
       return client;
     },
+    stop: () => server.forceShutdown(),
     async [Symbol.asyncDispose]() {
       for (const client of clients) client.close();
       server.forceShutdown();

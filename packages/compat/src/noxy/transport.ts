@@ -37,6 +37,8 @@ export interface Transport {
   ): Promise<A>;
   /** Whether the relay is one of ours: it says so in every answer, and holds a question until there is an answer. */
   holds(): boolean;
+  /** Aborts when `signal` does, and when the transport is closed. */
+  ending(signal: AbortSignal | undefined): AbortSignal;
   /** Ends all calls, and the connection. */
   close(): void;
 }
@@ -51,6 +53,8 @@ export function openTransport(config: NoxyConfig): Transport {
     "grpc.enable_http_proxy": endpoint.plaintext ? 0 : 1,
   });
   const closing = new AbortController();
+  const ending = (signal: AbortSignal | undefined) =>
+    signal ? AbortSignal.any([closing.signal, signal]) : closing.signal;
   let holds = false;
 
   function attempt<Q, A>(method: MethodDefinition<Q, A>, message: Q, ended: AbortSignal, hold: number) {
@@ -84,7 +88,7 @@ export function openTransport(config: NoxyConfig): Transport {
 
   return {
     async call(method, message, { signal, hold = 0 } = {}) {
-      const ended = signal ? AbortSignal.any([closing.signal, signal]) : closing.signal;
+      const ended = ending(signal);
       for (let made = 1; ; made++) {
         ended.throwIfAborted();
         try {
@@ -101,6 +105,7 @@ export function openTransport(config: NoxyConfig): Transport {
       }
     },
     holds: () => holds,
+    ending,
     close() {
       closing.abort(
         new ConfigurationError("The client is closed. Make another one with initNoxyAgentClient."),

@@ -141,6 +141,8 @@ export async function noxyPlace({ settings, limits, ...options }: PlaceOptions =
     ...place,
     ...(await office()),
     office,
+    /** An app without this wire. */
+    plainApp: place.app,
     client,
     target,
     stranger: () => client(newToken()),

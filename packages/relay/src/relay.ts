@@ -132,8 +132,9 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
       upgrade: sockets.upgrade,
       release() {
         context.hub.release();
-        noxy.release();
+        // First, so that WebSockets end with the code that says: come back.
         sockets.release();
+        noxy.release();
       },
       close() {
         closed ??= (async () => {

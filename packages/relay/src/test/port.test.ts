@@ -259,6 +259,29 @@ describe("TLS: what the two sides agree on", () => {
   });
 });
 
+test("a whole relay: its wires answer on the port, its sessions end as it is closed, and it closes at once", async () => {
+  const relay = await createRelay({ database: ":memory:", logger: false });
+  const listening = await serveRelay(relay);
+  const { rpcClient, quota, session, webSocket, leave } = clients(listening.url, null);
+  const client = rpcClient();
+  await expect(quota(client)).rejects.toMatchObject({ code: status.UNAUTHENTICATED });
+  const device = session(client);
+  device.write(message("a"));
+  expect((await once(device, "data"))[0]).toMatchObject({ requestId: "a" });
+  const sockets = [webSocket("/"), webSocket("/noxy")];
+  await Promise.all(sockets.map((socket) => once(socket, "open")));
+  const ended = [...sockets.map((socket) => once(socket, "close")), once(device, "end")];
+  device.resume();
+  const started = performance.now();
+  await listening.close();
+  await relay.close();
+  const [browser, other] = await Promise.all(ended);
+  expect([browser?.[0], other?.[0]]).toEqual([1001, 1001]);
+  // Far from the time after which what does not end is cut.
+  expect(performance.now() - started).toBeLessThan(2_500);
+  leave();
+});
+
 describe("who calls", () => {
   const forwarded = "203.0.113.1, 198.51.100.7";
   test("behind a proxy, the last hop that it wrote; otherwise the socket, whatever a caller says", async () => {

@@ -24,7 +24,7 @@ import {
 } from "@guard/core";
 import * as z from "zod/mini";
 import { createDeviceKeys, type MadeKeys } from "./keys.ts";
-import type { DeviceProfile, DeviceStore } from "./profile.ts";
+import { type DeviceProfile, type DeviceStore, idOfProfile } from "./profile.ts";
 
 export interface EnrolOptions {
   /** What `guard invite` printed, or its parsed form. */
@@ -50,9 +50,15 @@ export interface Enrolling {
    * @throws ExpiredError when the invitation ends first; VerificationError where the roster is another app's.
    */
   waitUntilEnrolled(options?: { signal?: AbortSignal; interval?: number }): Promise<DeviceProfile>;
+  /** Removes the keys; what the store had of this identity before is there again. */
+  giveUp(): Promise<void>;
 }
 
-/** @throws VerificationError where the invitation is damaged; ExpiredError where it is too old. */
+/**
+ * What the store has of this identity already is replaced, and is there again where the enrolment comes to nothing.
+ * @throws VerificationError where the invitation is damaged; ExpiredError where it is too old; UnavailableError where
+ *   it was used, or the relay is away
+ */
 export async function enrol(options: EnrolOptions): Promise<Enrolling> {
   const { name, origin, store, fetch, now = Date.now } = options;
   const invitation =
@@ -98,12 +104,22 @@ export async function enrol(options: EnrolOptions): Promise<Enrolling> {
   const signed = await signObject(key.kind === "webauthn" ? mute : keys.signer, enrolment);
 
   const invited = createRelayClient({ url: relay, token: invitationToken(code), fetch });
+  const former = (await store.list()).find((one) => idOfProfile(one) === idOfProfile(profile));
+  const giveUp = () => (former ? store.save(former) : store.remove(profile));
   // Kept before it is posted: a crash in between must not lose keys that the owner may already confirm.
   await store.save(profile);
-  await invited.call("POST", "/v1/enrolments", { body: { enrolment: signed }, schema: z.object({}) });
+  try {
+    await invited.call("POST", "/v1/enrolments", { body: { enrolment: signed }, schema: z.object({}) });
+  } catch (error) {
+    // Nor must an outage, which leaves open whether they arrived; but a device that works is worth more.
+    const open = isPassing(error) && error.relayCode !== "already_decided";
+    if (former || !open) await giveUp();
+    throw error;
+  }
 
   return {
     profile,
+    giveUp,
     device,
     fingerprint: fingerprint(device),
     async waitUntilEnrolled({ signal = new AbortController().signal, interval = 1000 } = {}) {

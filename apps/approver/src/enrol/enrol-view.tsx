@@ -1,6 +1,6 @@
 /** Makes this browser a device: who invites, what it is called, the fingerprint that two people compare. */
 import { formatInvitation, type Invitation } from "@guard/core";
-import { timeLeft, visible } from "@guard/device";
+import { type DeviceProfile, timeLeft, visible } from "@guard/device";
 import { passkeysAvailable } from "@guard/device/browser";
 import { useEffect, useState } from "preact/hooks";
 import type { Connection } from "../state/session.ts";
@@ -31,6 +31,7 @@ export function EnrolView(props: {
           invitation={invitation}
           now={now}
           posting={step === "posting"}
+          replaces={connections.some(({ profile }) => isFor(profile, invitation))}
           enrolments={enrolments}
         />
       )}
@@ -40,6 +41,9 @@ export function EnrolView(props: {
     </div>
   );
 }
+
+const isFor = (profile: DeviceProfile, { relay, app, identity }: Invitation) =>
+  profile.relay === relay && profile.app === app && profile.identity === identity;
 
 function Paste({ enrolments }: { enrolments: Enrolments }) {
   const [text, setText] = useState("");
@@ -84,10 +88,12 @@ interface InvitedProps {
   readonly invitation: Invitation;
   readonly now: number;
   readonly posting: boolean;
+  /** This browser has a device of that person already. */
+  readonly replaces: boolean;
   readonly enrolments: Enrolments;
 }
 
-function Invited({ invitation, now, posting, enrolments }: InvitedProps) {
+function Invited({ invitation, now, posting, replaces, enrolments }: InvitedProps) {
   const [name, setName] = useState(browserName(navigator.userAgent));
   const [available, setAvailable] = useState<boolean | null>(null);
   const [wanted, setWanted] = useState(true);
@@ -113,6 +119,11 @@ function Invited({ invitation, now, posting, enrolments }: InvitedProps) {
         <dt>Good for</dt>
         <dd>{timeLeft(invitation.expiresAt, now)}</dd>
       </dl>
+      {replaces && (
+        <p class="hint">
+          {visible(invitation.identity)} has a device in this browser already. A new one takes its place.
+        </p>
+      )}
       {isAppleTab() && <InstallFirst invitation={invitation} />}
       <label class="field">
         <span>Name of this device</span>

@@ -5,7 +5,7 @@
  * starts the page anew, with that relay; the invitation's secret is nowhere but in memory.
  */
 import { formatInvitation, type Invitation, isGuardError, parseInvitation } from "@guard/core";
-import { type DeviceProfile, enrol, visible } from "@guard/device";
+import { type Enrolling, enrol, visible } from "@guard/device";
 import { type BrowserDeviceStore, createBrowserKeys, keepStorage } from "@guard/device/browser";
 import type { Confinement } from "../state/relays.ts";
 import { createStore, type Store } from "../state/store.ts";
@@ -47,7 +47,7 @@ export function createEnrolments(options: {
 }): Enrolments {
   const { store, confinement, onProfiles, onEnrolled, onElsewhere } = options;
   const state = createStore<EnrolmentState>(nothing);
-  let under: { readonly stop: AbortController; profile: DeviceProfile | null } | null = null;
+  let under: { readonly stop: AbortController; enrolling: Enrolling | null } | null = null;
 
   function fail(error: unknown, step: EnrolmentState["step"]): void {
     // A passkey's dialog that was closed is a DOMException, or an error of the library around it.
@@ -60,7 +60,7 @@ export function createEnrolments(options: {
     if (!invitation || step !== "invited") return;
     const { identity } = invitation;
     const stop = new AbortController();
-    const mine = { stop, profile: null as DeviceProfile | null };
+    const mine = { stop, enrolling: null as Enrolling | null };
     under = mine;
     state.set({ step: "posting", problem: null });
     try {
@@ -71,8 +71,8 @@ export function createEnrolments(options: {
         store,
         keys: () => createBrowserKeys(passkey ? { passkey: { identity, name } } : {}),
       });
-      mine.profile = enrolling.profile;
-      if (stop.signal.aborted) return await drop(enrolling.profile);
+      mine.enrolling = enrolling;
+      if (stop.signal.aborted) return await giveUp(enrolling);
       state.set({ step: "waiting", fingerprint: enrolling.fingerprint });
       await enrolling.waitUntilEnrolled({ signal: stop.signal });
       await onProfiles();
@@ -82,24 +82,30 @@ export function createEnrolments(options: {
       await keepStorage();
     } catch (error) {
       if (stop.signal.aborted) return;
-      if (mine.profile) await drop(mine.profile);
-      const over = isGuardError(error, "expired") || isGuardError(error, "verification_failed");
+      if (mine.enrolling) await giveUp(mine.enrolling);
+      // Keys that may have arrived, though the relay went away, are told of.
+      else await onProfiles();
+      const over =
+        isGuardError(error) &&
+        (error.code === "expired" ||
+          error.code === "verification_failed" ||
+          error.relayCode === "already_decided");
       if (over) state.set(nothing);
       fail(error, over ? "none" : "invited");
     }
   }
 
-  async function drop(profile: DeviceProfile): Promise<void> {
-    await store.remove(profile);
+  async function giveUp(enrolling: Enrolling): Promise<void> {
+    await enrolling.giveUp();
     await onProfiles();
   }
 
   function cancel(): void {
     under?.stop.abort();
-    const unconfirmed = state.get().step === "waiting" ? (under?.profile ?? null) : null;
+    const unconfirmed = state.get().step === "waiting" ? (under?.enrolling ?? null) : null;
     under = null;
     state.set(nothing);
-    if (unconfirmed) void drop(unconfirmed);
+    if (unconfirmed) void giveUp(unconfirmed);
   }
 
   return {

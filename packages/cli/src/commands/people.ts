@@ -124,6 +124,9 @@ async function enrolHere(
   const enrolling = await enrol({ invitation, name: options.name, origin: "terminal", store: devices });
   print(`Fingerprint  ${enrolling.fingerprint}`);
   remark("Read it to the person who invited you. Waiting for their confirmation …");
-  const profile = await enrolling.waitUntilEnrolled();
+  const profile = await enrolling.waitUntilEnrolled().catch(async (error: unknown) => {
+    await enrolling.giveUp();
+    throw error;
+  });
   print(`Enrolled as ${visible(profile.identity)}. "guard inbox" shows what waits for you.`);
 }

@@ -34,7 +34,7 @@ export function seenNonces(most: number): Seen {
         );
       }
       for (const [old, until] of seen) {
-        if (until > now) break;
+        if (until >= now) break;
         seen.delete(old);
       }
       const key = Buffer.from(nonce).toString("latin1");

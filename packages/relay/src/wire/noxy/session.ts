@@ -107,13 +107,13 @@ export function openSession(shared: Wire, leg: Leg): Session {
         },
         activated() {
           // Coming back it is let in, whatever its client makes of the refusal.
-          if (found.refused) leg.end();
+          if (found.refused) void inTurn("", async () => leg.end());
         },
         end(reason) {
           const subscribed = found.outbox !== null;
           if (admitted === found) leave(endings[reason]);
           if (subscribed && endings[reason]) void sendError("", endings[reason]);
-          leg.end();
+          void inTurn("", async () => leg.end());
         },
       }),
     };
@@ -141,6 +141,8 @@ export function openSession(shared: Wire, leg: Leg): Session {
     // Now, because apps that there are not leave no trace here.
     shared.firstNonces(appId).check(request, context.clock());
     if (registration) {
+      // Its answer says what it is now.
+      if (admitted) admitted.refused = false;
       const { registeredAt, ...device } = await registerDevice(context, appId, registration);
       const { session: sessionId } = admit(device);
       const value = { deviceId: device.device, registeredAt: BigInt(registeredAt), sessionId };

@@ -4,6 +4,7 @@ import { Command, CommanderError } from "commander";
 import { addDev } from "./commands/dev.ts";
 import { addInbox } from "./commands/inbox.ts";
 import { addInit } from "./commands/init.ts";
+import { addNoxy } from "./commands/noxy.ts";
 import { addPage } from "./commands/page.ts";
 import { addPeople } from "./commands/people.ts";
 import { addRoster } from "./commands/roster.ts";
@@ -28,10 +29,11 @@ Try it:   guard dev -- node agent.ts
 Set up:   guard serve; guard init --relay URL; guard invite PERSON; guard agent NAME; guard page --out DIR
 Decide:   guard enrol INVITATION; guard inbox
 Check:    guard verify FILE --root APP
+Noxy:     guard noxy enable --agent NAME; guard noxy devices; guard noxy confirm DEVICE
 
 Exit codes: 0 done, 1 refused or failed, 2 used wrongly.`,
     );
-  for (const add of [addDev, addServe, addInit, addPeople, addPage, addInbox, addRoster, addVerify])
+  for (const add of [addDev, addServe, addInit, addPeople, addPage, addInbox, addRoster, addNoxy, addVerify])
     add(program);
   for (const command of program.commands) inherit(command);
   process.exitCode = 0;

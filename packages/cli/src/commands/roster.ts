@@ -103,6 +103,10 @@ function rosterLines(roster: Roster): readonly string[] {
         `  device  ${device.device.slice(0, 8)}  ${visible(device.name)} (${visible(device.origin)}, ${device.key.kind})  ${by}  ${fingerprint(device.device)}${device.revoked ? "  REVOKED" : ""}`,
       );
     }
+    for (const { device, wire, name, enrolledAt, enrolledBy } of roster.foreignOf(person.identity)) {
+      const by = `since ${day(enrolledAt)} by ${visible(enrolledBy)}`;
+      lines.push(`  ${wire}    ${device.slice(0, 8)}  ${visible(name)}  ${by}  ${fingerprint(device)}`);
+    }
   }
   return lines;
 }

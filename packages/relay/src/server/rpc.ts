@@ -3,6 +3,7 @@
  * caller holds more of it than HTTP would give: a message has a size and a time to arrive, a connection has so many
  * calls, and one that is dead or idle is closed.
  */
+import type { Http2Server, ServerHttp2Stream } from "node:http2";
 import {
   type ConnectionInjector,
   experimental,
@@ -90,7 +91,26 @@ export function rpcConnections(server: Server, options: RpcConnections): Connect
     ServerCredentials.createInsecure(),
     [arriving(options)],
   );
-  return server.createConnectionInjector(credentials);
+  const connections = server.createConnectionInjector(credentials);
+  passLiveStreams(server);
+  return connections;
+}
+
+/**
+ * What grpc-js 1.14 does not offer it refuses without a look at whether the stream is still there; where a caller has
+ * reset it meanwhile, that throws where nobody can catch it. So it is shown only streams that are there.
+ */
+function passLiveStreams(server: Server): void {
+  const { http2Servers } = server as unknown as { readonly http2Servers: ReadonlyMap<Http2Server, unknown> };
+  for (const http2 of http2Servers.keys()) {
+    const own = http2.listeners("stream");
+    http2.removeAllListeners("stream");
+    http2.on("stream", (stream: ServerHttp2Stream, ...more: unknown[]) => {
+      if (!stream.destroyed && !stream.closed) for (const serve of own) serve.call(http2, stream, ...more);
+      // How a stream ended that nobody serves, concerns nobody.
+      else stream.on("error", () => {});
+    });
+  }
 }
 
 const callers = new WeakMap<Metadata, string>();

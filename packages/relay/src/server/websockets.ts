@@ -27,14 +27,17 @@ interface WebSocketsOptions {
   readonly logger: Logger | null;
   /** Milliseconds between pings; a peer that answered none is dropped at the next. By default 30,000. */
   readonly pingEvery?: number;
+  /** Milliseconds for the first message to arrive. By default 30,000. */
+  readonly arrivesWithin?: number;
 }
 
 /** RFC 6455 §7.4.1 */
 const goingAway = 1001;
+const policyViolation = 1008;
 const internalError = 1011;
 
 export function webSockets(options: WebSocketsOptions): WebSockets {
-  const { limits, allowedOrigins, logger, pingEvery = 30_000 } = options;
+  const { limits, allowedOrigins, logger, pingEvery = 30_000, arrivesWithin = 30_000 } = options;
   const server = new WebSocketServer({ noServer: true, maxPayload: limits.body, perMessageDeflate: false });
   const doors = new Map<string, (socket: WebSocket, peer: Peer) => void>();
   const callers = rates(limits.addressRate);
@@ -54,6 +57,11 @@ export function webSockets(options: WebSocketsOptions): WebSockets {
   function greet(socket: WebSocket, peer: Peer, open: (socket: WebSocket, peer: Peer) => void): void {
     alive.add(socket);
     socket.on("pong", () => alive.add(socket));
+    const silent = setTimeout(() => {
+      socket.close(policyViolation, "Nothing arrived here in time.");
+    }, arrivesWithin);
+    socket.once("message", () => clearTimeout(silent));
+    socket.once("close", () => clearTimeout(silent));
     // What a peer does wrong is told to the peer, by the code that it is closed with.
     socket.on("error", (error) => logger?.debug({ err: error }, "websocket error"));
     try {

@@ -62,7 +62,14 @@ export async function port(options: Options = {}) {
   const place = await office(some ? { limits: some } : {});
   const limits = limitsOf(some);
   const rpc = openRpc(limits);
-  const sockets = webSockets({ limits, allowedOrigins, logger: null, ...(pingEvery ? { pingEvery } : {}) });
+  const { arrivesWithin } = serve;
+  const sockets = webSockets({
+    limits,
+    allowedOrigins,
+    logger: null,
+    ...(pingEvery ? { pingEvery } : {}),
+    ...(arrivesWithin ? { arrivesWithin } : {}),
+  });
   /** Unary calls wait for this one. */
   const held = { until: Promise.resolve() as Promise<unknown>, arrived: () => {} };
   const streams = new Set<ServerDuplexStream<Request, Response>>();

@@ -114,23 +114,30 @@ test("quota-exhaustion: a connection has so many calls at once, and more of them
   await place.listening.close();
 });
 
-test("quota-exhaustion: calls that are begun and reset without end cost their caller the connection", async () => {
-  const place = await port();
-  const session = connectHttp2(place.listening.url);
-  session.on("error", () => {});
-  const closed = new Promise<void>((resolve) => session.on("close", () => resolve()));
-  await once(session, "connect");
-  for (let i = 0; i < 5_000 && !session.destroyed && !session.closed; i++) {
-    const call = session.request(headers);
-    call.on("error", () => {});
-    call.close(constants.NGHTTP2_CANCEL);
-    if (i % 50 === 0) await new Promise((resolve) => setImmediate(resolve));
-  }
-  await closed;
-  expect(await place.quota(place.rpcClient())).toMatchObject({ quotaTotal: 7n });
-  place.leave();
-  await place.listening.close();
-});
+test.each([
+  ["a method", {}],
+  ["no method", { ":path": "/noxy.agent.AgentService/Nothing" }],
+  ["no gRPC", { "content-type": "text/plain" }],
+])(
+  "quota-exhaustion: calls of %s, begun and reset without end, cost their caller the connection",
+  async (_, other) => {
+    const place = await port();
+    const session = connectHttp2(place.listening.url);
+    session.on("error", () => {});
+    const closed = new Promise<void>((resolve) => session.on("close", () => resolve()));
+    await once(session, "connect");
+    for (let i = 0; i < 5_000 && !session.destroyed && !session.closed; i++) {
+      const call = session.request({ ...headers, ...other });
+      call.on("error", () => {});
+      call.close(constants.NGHTTP2_CANCEL);
+      if (i % 50 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    await closed;
+    expect(await place.quota(place.rpcClient())).toMatchObject({ quotaTotal: 7n });
+    place.leave();
+    await place.listening.close();
+  },
+);
 
 test("what no wire offers is not there, and what is not gRPC is refused", async () => {
   const place = await port();

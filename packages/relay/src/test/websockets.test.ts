@@ -88,6 +88,19 @@ test("a peer that answers no ping is dropped; one that does stays", async () => 
   await closed;
 });
 
+test("quota-exhaustion: one that says nothing is closed, one that spoke may be silent", async () => {
+  const place = await port({ arrivesWithin: 50 });
+  const spoke = place.webSocket("/echo");
+  await once(spoke, "open");
+  spoke.send("x");
+  await once(spoke, "message");
+  const silent = place.webSocket("/echo");
+  expect((await once(silent, "close"))[0]).toBe(1008);
+  spoke.send("y");
+  expect(String((await once(spoke, "message"))[0])).toContain("y");
+  await place.listening.close();
+});
+
 test("a wire that fails closes its WebSocket, and the relay goes on", async () => {
   const place = await port();
   expect((await once(place.webSocket("/broken"), "close"))[0]).toBe(1011);

@@ -45,10 +45,13 @@ export {
 export {
   type Answer,
   type Reply,
+  readAnswer,
   readStatement,
+  readUnsigned,
   type SealedReply,
   type Statement,
   sealedReplySchema,
+  type UnsignedAnswer,
 } from "./approval/statement.ts";
 export { eligible, type Terms, termsSchema } from "./approval/terms.ts";
 export { type AgentKeys, agentKeys } from "./crypto/agent-keys.ts";
@@ -86,6 +89,7 @@ export { readEvidence } from "./evidence/lines.ts";
 export { type EvidenceStore, type MemoryEvidence, memoryEvidence } from "./evidence/store.ts";
 export { type ChainReport, type VerifyOptions, verifyChain } from "./evidence/verify.ts";
 export { clockTolerance, unwound } from "./gate/clock.ts";
+export type { ForeignAnswer, ForeignQuestion, ForeignRelay } from "./gate/foreign.ts";
 export { createGuard, type Guard } from "./gate/guard.ts";
 export type { GuardOptions, Ledger } from "./gate/options.ts";
 export type { Protect, Protected, ProtectedCall } from "./gate/protect.ts";

@@ -5,6 +5,7 @@ import {
   type RequestView,
   randomBytes,
   readHeader,
+  type Statement,
   signObject,
   verifyAnswers,
 } from "@guard/core";
@@ -174,7 +175,7 @@ describe("deciding", () => {
     expect(JSON.stringify(view)).not.toContain("Wrong customer");
     const reply = await openReply({
       decryption: p.keys.decryption,
-      statement: statements[0] as NonNullable<(typeof statements)[0]>,
+      statement: statements[0] as Statement,
       reply: view.answers[0]?.reply as NonNullable<RequestView["answers"][0]["reply"]>,
     });
     expect(reply).toMatchObject({ reason: "Wrong customer", edit: null });

@@ -25,7 +25,8 @@ import {
 /** One counted answer of somebody. */
 export interface GivenAnswer {
   readonly identity: string;
-  readonly device: string;
+  /** Null where nobody signed it: it came over another system's wire, and the agent wrote it down. */
+  readonly device: string | null;
   readonly decision: "approve" | "reject";
   readonly edited: boolean;
   readonly time: number;
@@ -144,7 +145,7 @@ export async function openView(options: {
     round: paper.round,
     answers: statements.map((s) => ({
       identity: s.identity,
-      device: s.device,
+      device: s.type === "guard/v1/statement" ? s.device : null,
       decision: s.decision,
       edited: s.effective !== header.actionDigest,
       time: s.time,

@@ -4,13 +4,14 @@
  *
  * A statement counts if its digests are the request's, its device and identity are on the roster and not
  * revoked, its identity is among the approvers and is not the requester, and its time is before expiry
- * (60 s of grace for the device's clock). Signatures are checked before, by {@link verifyAnswers}.
+ * (60 s of grace for the device's clock). Signatures are checked before, by {@link verifyAnswers}. An unsigned answer
+ * counts where the terms accept its wire, which they can only where one person suffices.
  */
 import { type Signed, verifySigned } from "../crypto/signed.ts";
 import { isGuardError } from "../errors.ts";
 import type { Roster } from "../roster/roster.ts";
 import type { Header } from "./request.ts";
-import { readStatement, type Statement } from "./statement.ts";
+import { readAnswer, type Statement, type UnsignedAnswer } from "./statement.ts";
 import { eligible } from "./terms.ts";
 
 /** How far a device's clock may be behind expiry and its statement still count, in milliseconds. */
@@ -26,8 +27,12 @@ export interface Outcome {
 
 type Question = Pick<Header, "app" | "request" | "requestDigest" | "actionDigest" | "terms" | "expiresAt">;
 
+type Answered = Statement | UnsignedAnswer;
+/** Without the agent no unsigned answer is believed. */
+type Asked = Question & Partial<Pick<Header, "agent">>;
+
 /** Why a statement does not count, or null where it does. */
-export function whyNotCounted(question: Question, roster: Roster, statement: Statement): string | null {
+export function whyNotCounted(question: Question, roster: Roster, statement: Answered): string | null {
   const { terms } = question;
   if (statement.app !== question.app) return "it is another app's";
   if (statement.request !== question.request) return "it answers another request";
@@ -37,9 +42,13 @@ export function whyNotCounted(question: Question, roster: Roster, statement: Sta
   if (edited && statement.decision === "reject") return "it rejects an edit";
   if (edited && !terms.editable) return "the arguments may not be edited";
   if (edited && statement.response === null) return "it edits and carries no arguments";
-  const device = roster.device(statement.device);
-  if (!device || device.revoked) return "its device is not on the roster";
-  if (device.identity !== statement.identity) return "its device is another identity's";
+  if (statement.type === "guard/v1/unsigned") {
+    if (terms.unsigned !== statement.wire) return "the terms accept no unsigned answer over that wire";
+  } else {
+    const device = roster.device(statement.device);
+    if (!device || device.revoked) return "its device is not on the roster";
+    if (device.identity !== statement.identity) return "its device is another identity's";
+  }
   if (roster.identity(statement.identity)?.revoked !== false) return "its identity is not on the roster";
   if (!eligible(terms).includes(statement.identity)) return "its identity is not among the approvers";
   if (statement.time > question.expiresAt + expiryGrace) return "it came after expiry";
@@ -54,7 +63,7 @@ export function whyNotCounted(question: Question, roster: Roster, statement: Sta
 export function outcomeOf(
   question: Question,
   roster: Roster,
-  statements: readonly Statement[],
+  statements: readonly Answered[],
   now: number,
 ): Outcome {
   const { terms, actionDigest } = question;
@@ -79,7 +88,7 @@ export function outcomeOf(
   return { status: now >= question.expiresAt ? "expired" : "pending", effective: null, by: [] };
 }
 
-function people(statements: readonly Statement[]): readonly string[] {
+function people(statements: readonly Answered[]): readonly string[] {
   return [...new Set(statements.map((statement) => statement.identity))].sort();
 }
 
@@ -88,28 +97,32 @@ function people(statements: readonly Statement[]): readonly string[] {
  * does not count for this request is left out.
  */
 export async function verifyAnswers(
-  question: Question,
+  question: Asked,
   roster: Roster,
   statements: readonly Signed[],
-): Promise<Statement[]> {
+): Promise<Answered[]> {
   const verified = await Promise.all(statements.map((signed) => verifyAnswer(question, roster, signed)));
   return verified.filter((statement) => statement !== null);
 }
 
 /** One statement, read and verified, or null where it is not to be believed. */
 export async function verifyAnswer(
-  question: Question,
+  question: Asked,
   roster: Roster,
   signed: Signed,
-): Promise<Statement | null> {
-  let statement: Statement;
+): Promise<Answered | null> {
+  let statement: Answered;
   try {
-    statement = readStatement(signed);
+    statement = readAnswer(signed);
   } catch (error) {
     if (isGuardError(error, "verification_failed")) return null;
     throw error;
   }
-  const device = roster.device(statement.device);
-  if (!device || !(await verifySigned(device.key, signed))) return null;
+  // Who wrote it down: the device that decided, or the agent that was told.
+  const signer =
+    statement.type === "guard/v1/unsigned"
+      ? roster.agent(question.agent ?? "")
+      : roster.device(statement.device);
+  if (!signer || signer.revoked || !(await verifySigned(signer.key, signed))) return null;
   return whyNotCounted(question, roster, statement) === null ? statement : null;
 }

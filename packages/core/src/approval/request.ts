@@ -152,9 +152,12 @@ export const headerSchema = z
     ciphertextHash: digestSchema,
     recipients: z
       .array(z.strictObject({ device: digestSchema, wrapHash: digestSchema }))
-      .check(z.minLength(1), z.maxLength(200)),
+      .check(z.maxLength(200)),
   })
   .check(
+    z.refine((h) => h.recipients.length > 0 || h.terms.unsigned !== undefined, {
+      error: "it is sealed to nobody",
+    }),
     z.refine((h) => h.createdAt < h.expiresAt && h.expiresAt <= h.useBy, {
       error: "createdAt, expiresAt and useBy are out of order",
     }),

@@ -13,6 +13,7 @@ import {
   type Signed,
   timeSchema,
 } from "../crypto/signed.ts";
+import type { ForeignWire } from "../roster/entry.ts";
 
 export interface Statement {
   readonly type: "guard/v1/statement";
@@ -52,6 +53,56 @@ export function readStatement(signed: Signed): Statement {
   return readSigned(statementSchema, "guard/v1/statement", signed);
 }
 
+/**
+ * An answer that somebody gave over another system's wire, as that system's relay told it. Nobody signed it but the agent
+ * that asked, which writes down what it heard; it counts only where the request's terms accept that wire.
+ */
+export interface UnsignedAnswer {
+  readonly type: "guard/v1/unsigned";
+  readonly app: string;
+  readonly request: string;
+  readonly requestDigest: string;
+  readonly actionDigest: string;
+  /** The asked action: nothing can be edited over such a wire. */
+  readonly effective: string;
+  readonly decision: "approve" | "reject";
+  readonly response: null;
+  readonly identity: string;
+  readonly wire: ForeignWire;
+  /** What the wire calls the question. */
+  readonly reference: string;
+  /** The roster head that the agent knew. */
+  readonly roster: Head;
+  readonly time: number;
+}
+
+const unsignedSchema = z.strictObject({
+  type: z.literal("guard/v1/unsigned"),
+  app: digestSchema,
+  request: digestSchema,
+  requestDigest: digestSchema,
+  actionDigest: digestSchema,
+  effective: digestSchema,
+  decision: z.enum(["approve", "reject"]),
+  response: z.null(),
+  identity: z.string(),
+  wire: z.literal("noxy"),
+  reference: z.string().check(z.minLength(1), z.maxLength(200)),
+  roster: headSchema,
+  time: timeSchema,
+}) as unknown as z.ZodMiniType<UnsignedAnswer>;
+
+/** @throws VerificationError */
+export function readUnsigned(signed: Signed): UnsignedAnswer {
+  return readSigned(unsignedSchema, "guard/v1/unsigned", signed);
+}
+
+/** Either kind of answer. @throws VerificationError */
+export function readAnswer(signed: Signed): Statement | UnsignedAnswer {
+  // Only where to look: whichever reader it is judges all of it.
+  return signed.body.includes('"type":"guard/v1/unsigned"') ? readUnsigned(signed) : readStatement(signed);
+}
+
 /** What an approver adds, sealed to the agent. */
 export interface Reply {
   readonly type: "guard/v1/reply";
@@ -86,6 +137,7 @@ export const sealedReplySchema = z.strictObject({
 
 /** A statement with the sealed reply that it signs for, as the relay passes them on. */
 export interface Answer {
+  /** A {@link Statement}, or an {@link UnsignedAnswer}. */
   readonly statement: Signed;
   readonly reply: SealedReply | null;
 }

@@ -3,6 +3,7 @@
  * agent and verifier judge by the same ones.
  */
 import * as z from "zod/mini";
+import type { ForeignWire } from "../roster/entry.ts";
 
 export interface Terms {
   /** Identities that may answer: normalised, distinct, sorted. Any `quorum` of them suffice. */
@@ -15,6 +16,8 @@ export interface Terms {
   readonly editable: boolean;
   /** On whose behalf the agent asks: this identity's own answer does not count. */
   readonly requester: string | null;
+  /** The other system whose unsigned answers count as well; absent where none does. Only with a quorum of 1. */
+  readonly unsigned?: ForeignWire | undefined;
 }
 
 const identity = z.string().check(z.minLength(1), z.maxLength(320));
@@ -26,8 +29,12 @@ export const termsSchema = z
     rejections: z.int().check(z.gte(1), z.lte(100)),
     editable: z.boolean(),
     requester: z.nullable(identity),
+    unsigned: z.optional(z.literal("noxy")),
   })
   .check(
+    z.refine((terms) => terms.unsigned === undefined || terms.quorum === 1, {
+      error: "an unsigned answer never counts towards a quorum above 1",
+    }),
     z.refine((terms) => terms.approvers.every((name, i, all) => i === 0 || (all[i - 1] as string) < name), {
       error: "approvers have to be sorted and distinct",
     }),

@@ -43,6 +43,8 @@ export interface RequestReport {
   outcome: DecidedPayload["outcome"] | "pending";
   /** The identities whose signed statements made the outcome; empty without a roster. */
   by: readonly string[];
+  /** Whether the outcome rests on what nobody but the agent signed: it came over another system's wire. */
+  unsigned?: true;
   executed: boolean;
 }
 
@@ -138,11 +140,13 @@ export function followCalls(rosters: Rosters | null): Calls {
     const header = headerOf(call, payload.request);
     // A decision names no head: it is counted by what its statements knew, and again by the consume's head.
     const roster = rosters.newest(payload.statements);
-    const outcome = outcomeOf(header, roster, await verifyAnswers(header, roster, payload.statements), time);
+    const statements = await verifyAnswers(header, roster, payload.statements);
+    const outcome = outcomeOf(header, roster, statements, time);
     if (payload.outcome === "rejected" && outcome.status !== "rejected") {
       refuse("nobody's signed statements reject this request");
     }
     entry.report.by = outcome.status === payload.outcome ? outcome.by : [];
+    if (statements.some(({ type }) => type === "guard/v1/unsigned")) entry.report.unsigned = true;
     if (payload.outcome === "approved" && payload.effective !== header.actionDigest) counts.edited++;
     call.decided = payload;
   }

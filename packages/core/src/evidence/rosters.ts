@@ -2,7 +2,7 @@
  * The roster as of any head that evidence names. A head that the verifier's roster does not have is refused:
  * another hash at a known sequence number is a fork, a higher number means that the verifier's roster is old.
  */
-import { readStatement } from "../approval/statement.ts";
+import { readAnswer } from "../approval/statement.ts";
 import type { SigningKey } from "../crypto/signature.ts";
 import type { Head, Signed } from "../crypto/signed.ts";
 import { isGuardError, VerificationError } from "../errors.ts";
@@ -51,7 +51,7 @@ export function rostersOf(roster: Roster, agent: string): Rosters {
     newest(statements) {
       for (const signed of statements) {
         try {
-          at(readStatement(signed).roster);
+          at(readAnswer(signed).roster);
         } catch (error) {
           // What cannot be read, or names no head of this roster, is no statement; counting leaves it out.
           if (!isGuardError(error, "verification_failed")) throw error;

@@ -9,6 +9,7 @@ import { ConfigurationError } from "../errors.ts";
 import { type Ask, type Asked, ask, type Mode } from "./ask.ts";
 import { type Context, identify } from "./context.ts";
 import { type Grant, reconsider } from "./execution.ts";
+import { askForeign } from "./foreign.ts";
 import { anew, type Prepared } from "./prepare.ts";
 import { decide, propose } from "./propose.ts";
 import type { Settled } from "./settle.ts";
@@ -36,6 +37,7 @@ export async function approve(
   for (let round = 0; round < 10; round++) {
     const asked: Asked = await ask(c, latest.prepared, { decision: decision as Ask, mode, previous });
     latest.prepared = asked.prepared;
+    if (asked.view.state === "pending") await askForeign(c, asked);
     tellPending(c, asked);
     const settled = await settleOn(asked);
     if (settled.status === "pending") return null;

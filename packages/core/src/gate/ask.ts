@@ -17,6 +17,7 @@ import type { Decision } from "../policy/policy.ts";
 import { type RequestView, requestViewSchema } from "../relay/api.ts";
 import type { DeviceRecord } from "../roster/records.ts";
 import type { Context } from "./context.ts";
+import { reachedBy } from "./foreign.ts";
 import { anew, type Prepared } from "./prepare.ts";
 import { decide, propose } from "./propose.ts";
 import { stateError } from "./states.ts";
@@ -38,12 +39,21 @@ export type Mode = "wait" | "suspend";
 /** What it takes to approve `prepared`. @throws DeniedError where nobody is left who could. */
 export function termsOf(context: Context, decision: Ask, prepared: Prepared): Terms {
   const { requester } = prepared;
+  const { foreign } = context;
+  if (foreign?.alone && decision.quorum > 1) {
+    throw new DeniedError(
+      `${prepared.action.tool} needs ${decision.quorum} people, and what is answered over ${foreign.relay.wire} is unsigned: ` +
+        "it never counts towards a quorum above 1. Ask with bridge instead of relay, so that Guard's devices are asked.",
+      { reasons: ["unsigned answers make no quorum"] },
+    );
+  }
   const terms: Terms = {
     approvers: decision.approvers,
     quorum: decision.quorum,
     rejections: decision.rejections,
-    editable: decision.editable && prepared.validate !== null,
+    editable: decision.editable && prepared.validate !== null && !foreign?.alone,
     requester: requester !== null && !context.selfApproval.has(requester) ? requester : null,
+    ...(foreign && decision.quorum === 1 ? { unsigned: foreign.relay.wire } : {}),
   };
   if (eligible(terms).length < terms.quorum) {
     throw new DeniedError(
@@ -95,17 +105,25 @@ export async function ask(
 async function recipients(context: Context, terms: Terms): Promise<readonly DeviceRecord[]> {
   const people = eligible(terms);
   let roster = context.follower.current();
-  const missing = () => people.filter((identity) => roster.devicesOf(identity).length === 0);
+  const { foreign } = context;
+  const elsewhere = terms.unsigned === undefined ? null : foreign;
+  const devicesOf = (identity: string) => (foreign?.alone ? [] : roster.devicesOf(identity));
+  const missing = () =>
+    people.filter(
+      (identity) =>
+        devicesOf(identity).length === 0 && !(elsewhere && reachedBy(elsewhere, roster, identity)),
+    );
   // Somebody may have enrolled since the roster was read.
   if (missing().length > 0) roster = await context.follower.sync({ wanted: missing() });
   const without = missing();
   if (people.length - without.length < terms.quorum) {
+    const todo = foreign?.alone ? `guard ${foreign.relay.wire} confirm DEVICE` : `guard invite ${without[0]}`;
     throw new NoDeviceError(
-      `Nobody can be asked: no enrolled device for ${without.join(", ")}. Run: guard invite ${without[0]}`,
+      `Nobody can be asked: no enrolled device for ${without.join(", ")}. Run: ${todo}`,
       { identities: without },
     );
   }
-  return people.flatMap((identity) => roster.devicesOf(identity));
+  return people.flatMap(devicesOf);
 }
 
 interface PostOptions {

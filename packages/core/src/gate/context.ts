@@ -9,6 +9,7 @@ import type { Watcher } from "../relay/watcher.ts";
 import type { AgentRecord } from "../roster/records.ts";
 import type { Roster } from "../roster/roster.ts";
 import { clockTolerance } from "./clock.ts";
+import type { Foreign } from "./foreign.ts";
 import type { Ledger } from "./options.ts";
 import type { DecidedEvent, Logger, PendingEvent } from "./types.ts";
 
@@ -22,6 +23,7 @@ export interface Context {
   readonly policy: Policy;
   readonly chain: Chain;
   readonly ledger: Ledger | null;
+  readonly foreign: Foreign | null;
   readonly selfApproval: ReadonlySet<string>;
   readonly useWithin: { readonly wait: number; readonly suspend: number };
   readonly rosterMaxAge: number;

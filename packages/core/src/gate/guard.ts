@@ -15,6 +15,7 @@ import { approve } from "./approve.ts";
 import type { Asked } from "./ask.ts";
 import { identify } from "./context.ts";
 import { grantedArgs, type Started } from "./execution.ts";
+import { lookForeign } from "./foreign.ts";
 import { lifetimeOf } from "./lifetime.ts";
 import { openGuard } from "./open.ts";
 import { checkOptions, type GuardOptions } from "./options.ts";
@@ -124,7 +125,10 @@ export function createGuard(options: GuardOptions = {}): Guard {
         const grant = await pass(take(input), key, async (c, latest) => {
           const result = await approve(c, latest, mode, async (request) => {
             asked = request;
-            return settle(c, request, request.view);
+            const settled = await settle(c, request, request.view);
+            if (settled.status !== "pending") return settled;
+            const answered = await lookForeign(c, request);
+            return answered ? settle(c, request, answered) : settled;
           });
           return result && { c, grant: result.grant };
         });

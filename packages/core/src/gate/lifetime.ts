@@ -141,6 +141,7 @@ export function lifetimeOf(opener: () => Promise<Context>): Lifetime {
       c.watcher.close();
       // What ends signs the chain's head, which is one more thing to wait for.
       while (running.size > 0) await Promise.all(running);
+      await c.foreign?.relay.close();
       await c.chain.close();
     },
   };

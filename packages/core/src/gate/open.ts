@@ -56,6 +56,8 @@ export function openGuard(options: GuardOptions): () => Promise<Context> {
   const logger = guardedLogger(options.logger ?? silent);
   const now = options.now ?? Date.now;
   const directory = options.directory ?? ".guard";
+  const relay = options.relay ?? options.bridge;
+  const foreign = relay ? { relay, alone: options.relay !== undefined } : null;
 
   return async () => {
     const connection = await readConnection(options);
@@ -117,6 +119,7 @@ export function openGuard(options: GuardOptions): () => Promise<Context> {
       policy,
       chain,
       ledger: options.ledger ?? null,
+      foreign,
       selfApproval,
       useWithin: { wait: options.useWithin?.wait ?? 5 * minute, suspend: options.useWithin?.suspend ?? day },
       rosterMaxAge: options.rosterMaxAge ?? 30 * day,

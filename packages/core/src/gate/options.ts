@@ -7,6 +7,7 @@ import { ConfigurationError } from "../errors.ts";
 import type { EvidenceStore } from "../evidence/store.ts";
 import type { Rule } from "../policy/rules.ts";
 import type { RosterStore } from "../relay/follower.ts";
+import type { ForeignRelay } from "./foreign.ts";
 import type { DecidedEvent, Logger, PendingEvent } from "./types.ts";
 
 /**
@@ -40,6 +41,12 @@ export interface GuardOptions {
   /** Where the newest roster is kept. Default on Node: a file in `directory`; elsewhere nowhere. */
   readonly rosterStore?: RosterStore | null;
   readonly ledger?: Ledger;
+  /** Asks people over another system's wire alone, for instance `noxyRelay()` of `@guard/compat/noxy`. */
+  readonly relay?: ForeignRelay;
+  /** Asks over another system's wire as well: whoever answers first decides. */
+  readonly bridge?: ForeignRelay;
+  /** Has to be true with either: nobody signs what is answered there, and that system's relay is believed. */
+  readonly acceptUnsignedOutcomes?: boolean;
   /** Oldest roster that is believed, in milliseconds. Default 30 days. */
   readonly rosterMaxAge?: number;
   /** How long a run may take before it counts as unknown, in milliseconds. Default 10 min. */
@@ -89,6 +96,9 @@ const schema = z.strictObject({
   directory: z.optional(z.string().check(z.minLength(1))),
   rosterStore: z.optional(z.nullable(having("load", "save"))),
   ledger: z.optional(having("claim")),
+  relay: z.optional(having("ask", "answer", "close")),
+  bridge: z.optional(having("ask", "answer", "close")),
+  acceptUnsignedOutcomes: z.optional(z.boolean()),
   rosterMaxAge: z.optional(positive),
   executionTimeout: z.optional(z.int().check(z.gte(1000), z.lte(7 * 86_400_000))),
   requestTimeout: z.optional(positive),
@@ -104,7 +114,10 @@ const schema = z.strictObject({
 /** @throws ConfigurationError that names the option. */
 export function checkOptions(options: GuardOptions): void {
   const parsed = z.safeParse(schema, options);
-  if (parsed.success) return;
+  if (parsed.success) {
+    checkForeign(options);
+    return;
+  }
   const issue = parsed.error.issues[0];
   if (issue?.code === "unrecognized_keys") {
     throw new ConfigurationError(
@@ -115,4 +128,24 @@ export function checkOptions(options: GuardOptions): void {
   throw new ConfigurationError(
     `createGuard: option ${issue?.path.join(".")} is not usable: ${issue?.message}.`,
   );
+}
+
+function checkForeign({ relay, bridge, acceptUnsignedOutcomes }: GuardOptions): void {
+  if (relay && bridge) {
+    throw new ConfigurationError(
+      "createGuard takes relay (only the other system's devices are asked) or bridge (Guard's devices as well), not both.",
+    );
+  }
+  const foreign = relay ?? bridge;
+  if (foreign && acceptUnsignedOutcomes !== true) {
+    throw new ConfigurationError(
+      `Nobody signs what is answered over ${foreign.wire}: whoever runs that relay can approve anything. ` +
+        "If that is acceptable for what this agent does, say acceptUnsignedOutcomes: true.",
+    );
+  }
+  if (!foreign && acceptUnsignedOutcomes !== undefined) {
+    throw new ConfigurationError(
+      "acceptUnsignedOutcomes needs a relay or a bridge whose answers are unsigned.",
+    );
+  }
 }

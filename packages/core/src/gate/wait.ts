@@ -10,6 +10,7 @@ import { isPassing, newBackoff, retryAfterIn } from "../relay/backoff.ts";
 import type { Asked } from "./ask.ts";
 import { unwound } from "./clock.ts";
 import type { Context } from "./context.ts";
+import { hearForeign } from "./foreign.ts";
 import { type Settled, settle } from "./settle.ts";
 import type { RunOptions } from "./types.ts";
 
@@ -32,15 +33,28 @@ export async function waitFor(
   const abort = () => stop.abort();
   options.signal?.addEventListener("abort", abort);
   if (options.signal?.aborted) stop.abort();
+  const ended = new AbortController();
+  const heard = AbortSignal.any([stop.signal, ended.signal]);
+  // What is answered elsewhere comes back as a change of the request. What cannot be heard at all ends the wait.
+  let deaf: { readonly error: unknown } | null = null;
+  void hearForeign(context, asked, heard).catch((error: unknown) => {
+    deaf = { error };
+    stop.abort();
+  });
+  const requireHearing = () => {
+    if (deaf !== null && !options.signal?.aborted) throw deaf.error;
+  };
   try {
     const backoff = newBackoff();
     let view = asked.view;
     for (;;) {
       const settled = await settle({ ...context, now }, asked, view).catch(pendingWhileAway);
       if (settled.status !== "pending") return settled;
+      requireHearing();
       if (stop.signal.aborted) throw stopped(asked, options.signal);
       const left = header.expiresAt + expiryGrace - now();
       await change(context, header.request, view.version, { left, stop: stop.signal });
+      requireHearing();
       if (stop.signal.aborted) throw stopped(asked, options.signal);
       const { newer, away } = await read(context, header.request, stop.signal);
       // Whoever stopped meanwhile expects that nothing runs, whatever the answer is by now.
@@ -51,6 +65,7 @@ export async function waitFor(
       view = newer ?? view;
     }
   } finally {
+    ended.abort();
     clearTimeout(timer);
     options.signal?.removeEventListener("abort", abort);
   }

@@ -11,6 +11,7 @@ import { type RequestList, type RequestState, requestListSchema, requestViewSche
 import { isPassing, newBackoff, retryAfterIn } from "../relay/backoff.ts";
 import { ownHeader } from "./ask.ts";
 import type { Context } from "./context.ts";
+import { hearForeign } from "./foreign.ts";
 import { Recent } from "./recent.ts";
 import type { OwnRequest } from "./types.ts";
 
@@ -68,10 +69,33 @@ export async function* wakeUps(
 
   const leave = c.watcher.follow((change) => {
     if (change.event === "state") state = change.requests;
-    if (change.event === "request") ready.push(change);
+    if (change.event === "request") {
+      ready.push(change);
+      if (c.foreign && change.state === "pending") hear(change.request);
+    }
     ring();
   });
   signal.addEventListener("abort", () => ring(), { once: true });
+
+  const heard = new Set<string>();
+  /** What is answered over another wire changes the request, which is heard like every change. */
+  function hear(request: string): void {
+    if (heard.has(request)) return;
+    heard.add(request);
+    void (async () => {
+      const view = await persistently(c, signal, () =>
+        c.client.call("GET", `/v1/requests/${request}`, { schema: requestViewSchema, signal, repeat: false }),
+      );
+      if (view === null) return;
+      const header = await ownHeader(c, view.value);
+      const paper = await reopenRequest(c.keys, header, view.value.ciphertext);
+      await hearForeign(c, { header, paper }, signal);
+    })()
+      .catch((error: unknown) =>
+        c.logger.warn({ request, error: String(error) }, "an answer cannot be heard"),
+      )
+      .finally(() => heard.delete(request));
+  }
 
   function* fresh(listed: Iterable<Listed>): Generator<Pick<OwnRequest, "request" | "state">> {
     for (const { request, state, version } of listed) {
@@ -87,6 +111,7 @@ export async function* wakeUps(
         const now: readonly Listed[] = state;
         state = null;
         yield* fresh(now);
+        if (c.foreign) for (const { request, state } of now) if (state === "pending") hear(request);
         const before = open;
         open = new Set(now.map(({ request }) => request));
         for await (const page of closed(c, { signal, lookBack: before === null ? lookBack : null })) {

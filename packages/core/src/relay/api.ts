@@ -17,6 +17,7 @@
  * | `GET  /v1/requests/ID?wait=SECONDS&version=N` | its agent, its devices | → {@link RequestView} |
  * | `GET  /v1/requests?state=open\|closed&before=ID` | agent, device | → {@link RequestList} |
  * | `POST /v1/requests/ID/statements` | its devices | {@link Answer} → {@link RequestView} |
+ * | `POST /v1/requests/ID/unsigned` | its agent | {unsigned: Signed UnsignedAnswer} → {@link RequestView} |
  * | `POST /v1/requests/ID/consume` | its agent | {consume: Signed} → {@link Consumed} |
  * | `POST /v1/requests/ID/report` | its agent | {report: Signed} → {@link RequestView} |
  * | `POST /v1/requests/ID/cancel` | its agent | {cancel: Signed} → {@link RequestView} |

@@ -4,14 +4,27 @@ import {
   idOf,
   outcomeOf,
   type RequestView,
+  type Roster,
   readStatement,
+  readUnsigned,
   replyDigest,
+  type SealedReply,
+  type Signed,
+  type SigningKey,
+  type Statement,
+  type UnsignedAnswer,
   verifySigned,
   whyNotCounted,
 } from "@guard/core";
 import type { RequestRow } from "../store/schema.ts";
 import type { Unit } from "../store/store.ts";
-import { type Context, checkClock, type DevicePrincipal, withRoster } from "./context.ts";
+import {
+  type AgentPrincipal,
+  type Context,
+  checkClock,
+  type DevicePrincipal,
+  withRoster,
+} from "./context.ts";
 import { headerOf, move, settle, statementsOf, touch } from "./lifecycle.ts";
 import { Refusal, readable, refuse } from "./refusal.ts";
 import type { RequestEvent } from "./transitions.ts";
@@ -36,27 +49,67 @@ export async function answer(
   if (statement.request !== request) refuse("invalid", "The statement answers another request.");
   if ((reply === null ? null : readable(() => replyDigest(reply))) !== statement.response)
     refuse("invalid", "The reply is not the one that the statement signs.");
-  return withRoster(context, device.app, async (roster) => {
-    const key = roster.device(device.device)?.key;
+  const from = device.device;
+  return take(context, device, request, { signed, statement, reply, from }, (roster) => roster.device(from));
+}
+
+/**
+ * Takes what an agent says that somebody answered over another system's wire. It counts only where the terms that the
+ * agent signed accept that wire, and it is the agent's word alone: evidence shows it as unsigned.
+ */
+export async function answerUnsigned(
+  context: Context,
+  agent: AgentPrincipal,
+  request: string,
+  signed: Signed,
+): Promise<RequestView> {
+  visible(context.store, agent, request);
+  const statement = readable(() => readUnsigned(signed));
+  if (statement.request !== request) refuse("invalid", "The answer is to another request.");
+  const taken = { signed, statement, reply: null, from: "" };
+  return take(context, agent, request, taken, (roster) => roster.agent(agent.agent));
+}
+
+interface Taken {
+  readonly signed: Signed;
+  readonly statement: Statement | UnsignedAnswer;
+  readonly reply: SealedReply | null;
+  /** The device; nobody's where the agent was told. */
+  readonly from: string;
+}
+
+async function take(
+  context: Context,
+  reader: DevicePrincipal | AgentPrincipal,
+  request: string,
+  { signed, statement, reply, from }: Taken,
+  signerOf: (roster: Roster) => { readonly key: SigningKey } | undefined,
+): Promise<RequestView> {
+  return withRoster(context, reader.app, async (roster) => {
+    const key = signerOf(roster)?.key;
     if (!key || !(await verifySigned(key, signed)))
-      refuse("invalid", "The statement is not signed by its device.");
+      refuse(
+        "invalid",
+        from === ""
+          ? "The answer is not signed by the request's agent."
+          : "The statement is not signed by its device.",
+      );
     return (unit) => {
       const now = context.clock();
-      const row = settle(context, unit, visible(unit, device, request), now);
+      const row = settle(context, unit, visible(unit, reader, request), now);
       const stored = unit.requests.statements(row);
       const id = idOf(signed);
       const repeated = stored.find((other) => other.id === id);
-      if (repeated?.late === 0) return viewOf(unit, device, row, roster);
+      if (repeated?.late === 0) return viewOf(unit, reader, row, roster);
       const header = headerOf(row);
       const why = whyNotCounted(header, roster, statement);
-      const room =
-        stored.filter((other) => other.device === device.device).length < context.limits.statements;
+      const room = stored.filter((other) => other.device === from).length < context.limits.statements;
       const record = (late: 0 | 1) =>
         unit.requests.addStatement({
           number: row.number,
           n: stored.length,
           id,
-          device: device.device,
+          device: from,
           statement: JSON.stringify(signed),
           reply: reply === null ? null : JSON.stringify(reply),
           late,
@@ -70,7 +123,7 @@ export async function answer(
       checkClock(now, statement.time, { what: "The statement", pastToo: false });
       if (!room) return new Refusal("rate_limited", "This device answered this request too often.");
       record(0);
-      return viewOf(unit, device, count(unit, row, now), roster);
+      return viewOf(unit, reader, count(unit, row, now), roster);
     };
 
     function count(unit: Unit, row: RequestRow, now: number): RequestRow {

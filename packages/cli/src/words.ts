@@ -8,6 +8,7 @@ import {
   textsOf,
   timeLeft,
   uninspectable,
+  unsignedWords,
   visible,
   visibleJson,
 } from "@guard/device";
@@ -66,10 +67,13 @@ export function detailLines(request: OpenedRequest, identity: string, now: numbe
   for (const answer of request.answers) {
     const verb =
       answer.decision === "reject" ? "rejected" : answer.edited ? "approved other arguments" : "approved";
-    add(`${visible(answer.identity)} ${verb}`, answer.decision === "reject" ? "danger" : "good");
+    const how = answer.device === null ? ", which nobody signed" : "";
+    add(`${visible(answer.identity)} ${verb}${how}`, answer.decision === "reject" ? "danger" : "good");
   }
   const who = terms.approvers.filter((name) => name !== terms.requester).map((name) => visible(name));
   add(`${terms.quorum === 1 ? "any one" : `any ${terms.quorum}`} of: ${who.join(", ")}`, "system");
+  const unsigned = unsignedWords(request);
+  if (unsigned !== null) add(unsigned, "warning");
   if (terms.quorum > 1 && request.missing > 0) {
     const more = request.missing === 1 ? "1 more person has" : `${request.missing} more people have`;
     add(`${more} to approve; here ${visible(identity)} is asked`, "system");

@@ -12,4 +12,12 @@ export type { GivenAnswer, OpenedRequest } from "./open.ts";
 export { type DeviceProfile, type DeviceStore, memoryDeviceStore, type ProfileId } from "./profile.ts";
 export { historyPage } from "./reader.ts";
 export { type Homograph, homographs, visible, visibleJson, visibleString } from "./visible.ts";
-export { byUrgency, type ChangedLine, changedLines, needsCare, textsOf, timeLeft } from "./words.ts";
+export {
+  byUrgency,
+  type ChangedLine,
+  changedLines,
+  needsCare,
+  textsOf,
+  timeLeft,
+  unsignedWords,
+} from "./words.ts";

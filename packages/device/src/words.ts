@@ -30,6 +30,13 @@ export function timeLeft(until: number, now: number): string {
 export const needsCare = ({ facts }: OpenedRequest): boolean =>
   facts.risk === "high" || facts.risk === "critical";
 
+/** What people are told of answers that nobody signs; null where the terms accept none. */
+export function unsignedWords({ terms }: OpenedRequest): string | null {
+  if (terms.unsigned === undefined) return null;
+  const system = { noxy: "Noxy" }[terms.unsigned];
+  return `It is asked over ${system} as well. Whoever is first decides, and nobody signs what is answered there.`;
+}
+
 /**
  * What the paper says in text beside its arguments and metadata, by name: all of it was written by the agent or its
  * application, so all of it is looked at with `suspicious`, and read before anything is approved.

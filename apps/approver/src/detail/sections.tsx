@@ -3,7 +3,7 @@
  * the signed terms) or the agent's, which may be a lie (lies-in-the-loop).
  */
 import type { Json } from "@guard/core";
-import { needsCare, type OpenedRequest, textsOf, timeLeft, visible } from "@guard/device";
+import { needsCare, type OpenedRequest, textsOf, timeLeft, unsignedWords, visible } from "@guard/device";
 import { Fragment } from "preact";
 import { ArgumentsTree, Warnings } from "./arguments-tree.tsx";
 import { hasMetadata, memberPath } from "./parts.ts";
@@ -152,6 +152,7 @@ export function Why({ opened }: { opened: OpenedRequest }) {
 export function Terms({ opened, identity }: { opened: OpenedRequest; identity: string }) {
   const { terms, answers, missing, expiresAt, request } = opened;
   const { approvers, requester, session } = textsOf(opened);
+  const unsigned = unsignedWords(opened);
   const more = missing === 1 ? "1 person has" : `${missing} people have`;
   return (
     <section aria-labelledby="detail-terms">
@@ -166,6 +167,7 @@ export function Terms({ opened, identity }: { opened: OpenedRequest; identity: s
           <dd>
             {terms.quorum === 1 ? "one approval" : `${terms.quorum} approvals by different people`}
             {terms.quorum > 1 && missing > 0 && `; ${more} still to approve`}
+            {unsigned !== null && <p class="warning">{unsigned}</p>}
           </dd>
         </div>
         <div>
@@ -201,6 +203,7 @@ export function Terms({ opened, identity }: { opened: OpenedRequest; identity: s
                   ? "approved other arguments"
                   : "approved"}{" "}
               at {clock.format(answer.time)}
+              {answer.device === null && ", which nobody signed"}
             </dd>
           </div>
         ))}

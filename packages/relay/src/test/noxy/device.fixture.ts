@@ -24,6 +24,10 @@ interface Line {
   send(request: wire.DeviceRequest): void;
   /** Anything at all, in place of a request. */
   raw(bytes: Uint8Array): void;
+  /** The same in a text frame, where there are such. */
+  text(text: string): void;
+  /** Ends this side. */
+  finish(): void;
   /** Stops reading, or goes on. */
   read(on: boolean): void;
   close(): void;
@@ -31,7 +35,7 @@ interface Line {
 
 interface Events {
   readonly open: () => void;
-  readonly response: (response: wire.DeviceResponse) => void;
+  readonly response: (response: wire.DeviceResponse, text?: string) => void;
   readonly end: (ended: Ended) => void;
 }
 
@@ -49,7 +53,7 @@ const stream: Dial = (target, events) => {
       message instanceof Uint8Array ? Buffer.from(message) : requestSerialize(message),
     responseDeserialize,
   );
-  call.on("data", events.response);
+  call.on("data", (response) => events.response(response));
   call.on("error", () => {});
   call.on("status", ({ code, details }: ServiceError) => {
     client.close();
@@ -59,6 +63,8 @@ const stream: Dial = (target, events) => {
   return {
     send: (request) => void call.write(request),
     raw: (bytes) => void call.write(bytes),
+    text: (text) => void call.write(Buffer.from(text)),
+    finish: () => call.end(),
     read: (on) => void (on ? call.resume() : call.pause()),
     close: () => call.cancel(),
   };
@@ -119,8 +125,8 @@ const browser: Dial = ({ address, ca }, events) => {
     `${ca === undefined ? "ws" : "wss"}://${address}/noxy`,
     ca === undefined ? {} : { ca },
   );
-  const before: Buffer[] = [];
-  const send = (bytes: Buffer) => {
+  const before: (Buffer | string)[] = [];
+  const send = (bytes: Buffer | string) => {
     if (socket.readyState === WebSocket.CONNECTING) before.push(bytes);
     else socket.send(bytes);
   };
@@ -128,15 +134,18 @@ const browser: Dial = ({ address, ca }, events) => {
     for (const bytes of before) socket.send(bytes);
     events.open();
   });
-  socket.on("message", (data: Buffer) =>
-    events.response(fromJson(wire.DeviceResponseSchema, JSON.parse(data.toString("utf8")))),
-  );
+  socket.on("message", (data: Buffer) => {
+    const text = data.toString("utf8");
+    events.response(fromJson(wire.DeviceResponseSchema, JSON.parse(text)), text);
+  });
   socket.on("error", () => {});
   socket.on("close", (code, reason) => events.end({ code, reason: reason.toString("utf8") }));
   return {
     // Binary frames that hold JSON, as the browser client sends them.
     send: (request) => send(Buffer.from(JSON.stringify(frameOf(request)))),
     raw: (bytes) => send(Buffer.from(bytes)),
+    text: send,
+    finish: () => socket.close(),
     read: (on) => (on ? socket.resume() : socket.pause()),
     close: () => socket.terminate(),
   };
@@ -164,6 +173,7 @@ export function connectDevice({
   const pushed: wire.DeviceResponse[] = [];
   const wanting: ((response: wire.DeviceResponse) => void)[] = [];
   const frames: wire.DeviceResponse[] = [];
+  const texts: string[] = [];
   let count = 0;
   let opened = () => {};
   let finish = (_: Ended) => {};
@@ -175,8 +185,9 @@ export function connectDevice({
   });
   const line = legs[leg](target, {
     open: opened,
-    response(response) {
+    response(response, text) {
       frames.push(response);
+      if (text !== undefined) texts.push(text);
       const done = asked.get(response.requestId);
       if (done) {
         asked.delete(response.requestId);
@@ -216,12 +227,16 @@ export function connectDevice({
     ended,
     /** Everything that came, in order. */
     frames,
+    /** The same as it came on the browser leg. */
+    texts: () => texts,
     /** How many pushes nobody has taken with `next`. */
     waiting: () => pushed.length,
     request,
     sendRequest,
     ask,
     raw: line.raw,
+    text: line.text,
+    finish: line.finish,
     read: line.read,
     close: line.close,
     authenticate: (over?: Fields) => ask({ case: "authenticate", value: { devicePubkeys } }, over),

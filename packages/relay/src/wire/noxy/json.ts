@@ -26,7 +26,7 @@ const time = z.pipe(
 );
 // Wallets' signatures have several spellings, and this relay can check none of them. A MAC is base64.
 const signature = z.pipe(
-  z.unknown(),
+  z.optional(z.unknown()),
   z.transform((value) => bytes.safeParse(value).data ?? new Uint8Array()),
 );
 const optionalText = z.pipe(

@@ -47,7 +47,8 @@ async function serve(shared: Wire, call: Call): Promise<void> {
   });
   call.sendMetadata(greeting());
   try {
-    for await (const request of call) {
+    // Its own side stays open when the device's ends: answers and the status are still to be sent.
+    for await (const request of call.iterator({ destroyOnReturn: false })) {
       await session.take(request, toBinary(wire.DeviceRequestSchema, request).length);
       if (over) break;
     }

@@ -61,12 +61,14 @@ signed = body:text signature:/.{0,100}/|assertion; id = /.{1,1400}/; reason = /.
 ed25519 = kind:/ed25519/ publicKey; p256 = kind:/p256/ publicKey:point; key = ed25519|p256;
 es256 = kind:/webauthn/ alg:/ES256/ publicKey:point credentialId:id rpId:/.{1,253}/ origins:url[1..20];
 eddsa = kind:/webauthn/ alg:/EdDSA/ publicKey credentialId:id rpId:/.{1,253}/ origins:url[1..20];
-change = root|admin|identity|agent|relay|device|revoke|suspend|lift|renew; renew = kind:/renew/;
+change = root|admin|identity|agent|relay|device|foreign|revoke|suspend|lift|renew; renew = kind:/renew/;
 root = kind:/root/ key:key possession:bytes64; admin = kind:/admin/ admin:name key:key;
 identity = kind:/identity/ identity:person; agent = kind:/agent/ agent:name key:key encryptionKey:hpke;
 relay = kind:/relay/ relay:name key:key; device = kind:/device/ device identity:person encryptionKey:hpke
     key:ed25519|p256|es256|eddsa name:/.{1,100}/ origin:/.{1,300}/; lift = kind:/lift/ agent:name;
-target = kind:/admin|identity|agent|relay|device/ id:person; recipient = device wrapHash:digest;
+foreign = kind:/foreign/ device identity:person wire:/noxy/ publicKey kemKey:kem name:/.{1,100}/;
+kem = /[A-Za-z0-9_-]{1578}[AEIMQUYcgkosw048]/;
+target = kind:/admin|identity|agent|relay|device|foreign/ id:person; recipient = device wrapHash:digest;
 revoke = kind:/revoke/ target:target reason:reason; suspend = kind:/suspend/ agent:name reason:reason;
 roster = app seq:count prev:digest? time:time by:name change:change;
 terms = approvers:person[1..100] quorum:1..100 rejections:1..100 editable:bool requester:person?;
@@ -174,7 +176,7 @@ class Roster:
         change = entry["change"]
         what = change["kind"]
         kind = change["target"]["kind"] if what == "revoke" else "agent" if what in MOVES else what
-        name = change["target"]["id"] if what == "revoke" else change.get(kind)
+        name = change["target"]["id"] if what == "revoke" else change.get("device" if what == "foreign" else kind)
         if seq == 0:
             need(what == "root" and entry["prev"] is None, "a roster begins with its root")
             self.app, self.founder, self.root = app_of(change["key"]), change["key"], change["key"]
@@ -191,7 +193,7 @@ class Roster:
             before, after = MOVES.get(what, ("absent", "active"))
             need(self.status(kind, name) in before.split(), f"{kind} {name} is not {before}")
             need((kind, name.lower()) != ("admin", "root"), "an admin called root")
-            if what == "device": self.judge_device(change)
+            if what in ("device", "foreign"): self.judge_device(change)
             self.said.setdefault((kind, name), change)
             self.history.setdefault((kind, name), [(-1, "absent")]).append((seq, after))
         self.ids.append(digest(signed["body"]))
@@ -199,11 +201,13 @@ class Roster:
     def judge_device(self, change):
         """3.2, 4.2. The normal form of identities and look-alikes (3.4) are left to the signers."""
         self.active("identity", change["identity"])
-        own = {name: change[name] for name in ("encryptionKey", "identity", "key")}
-        own.update(app=self.app, type="guard/v1/device")
+        what, least = change["kind"], ("kind", "device", "name", "origin")
+        own = {name: value for name, value in change.items() if name not in least}
+        own.update(app=self.app, type="guard/v1/" + ("device" if what == "device" else "foreign-device"))
         need(change["device"] == digest(canonical(own)), "a device's id is the digest of what it is")
-        keys = [said["key"]["publicKey"] for (kind, _), said in self.said.items() if kind == "device"]
-        need(change["key"]["publicKey"] not in keys, "another device has this key")
+        def key(of): return of["kemKey"] if what == "foreign" else of["key"]["publicKey"]
+        keys = [key(said) for (kind, _), said in self.said.items() if kind == what]
+        need(key(change) not in keys, "another device has this key")
     def status(self, kind, name, at=float("inf")):
         return [state for seq, state in self.history.get((kind, name), [(-1, "absent")]) if seq <= at][-1]
     def active(self, kind, name, at=float("inf")):

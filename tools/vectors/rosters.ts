@@ -3,6 +3,7 @@ import {
   appOf,
   base64url,
   type Change,
+  foreignDeviceIdOf,
   foundRoster,
   fromBase64url,
   idOf,
@@ -16,6 +17,7 @@ import {
   signObject,
   utf8,
 } from "../../packages/core/src/index.ts";
+import { seed } from "./random.ts";
 import { p256, passkey, software } from "./signers.ts";
 import { day, now, person, type VectorFile, type World } from "./world.ts";
 
@@ -253,7 +255,90 @@ export async function rosters(w: World): Promise<VectorFile> {
     await signObject(root, { ...renamed, app: appOf(stranger.key) } as { type: string }),
     0,
   );
+  await foreignCases();
   cases.push({ name: "nothing", after: 0, entries: [], valid: false, why: "empty" });
+
+  /** Devices of another system: they are there or revoked, and are no devices. */
+  async function foreignCases(): Promise<void> {
+    const { identity } = people.alice;
+    const kem = (label: string, length = 1184) => {
+      const bytes = new Uint8Array(length);
+      for (let i = 0; i < length; i += 32)
+        bytes.set(seed(`kem ${label} ${i}`).subarray(0, Math.min(32, length - i)), i);
+      return base64url(bytes);
+    };
+    const device = (label: string, over: Partial<Change & { kind: "foreign" }> = {}) => {
+      const keys = { wire: "noxy", identity, publicKey: base64url(seed(label)), kemKey: kem(label) } as const;
+      const named = { ...keys, ...over };
+      const change = { kind: "foreign", name: label, device: foreignDeviceIdOf({ app, ...named }), ...named };
+      return { ...change, ...over } as Change & { kind: "foreign" };
+    };
+    const after = calm.entries.length;
+    /** Signs one after another, each on the one before, without judging any. */
+    async function chained(...changes: readonly Change[]): Promise<Signed[]> {
+      const entries: Signed[] = [];
+      for (const change of changes) {
+        const prev = idOf((entries.at(-1) ?? calm.entries.at(-1)) as Signed);
+        entries.push(await forged({ seq: after + entries.length, prev, change }));
+      }
+      return entries;
+    }
+    const taken = async (name: string, ...changes: readonly Change[]) =>
+      cases.push({ name, after, entries: await chained(...changes), valid: true });
+    const refused = async (name: string, why: string, ...changes: readonly Change[]) => {
+      const firstBad = after + changes.length - 1;
+      cases.push({ name, after, entries: await chained(...changes), valid: false, firstBad, why });
+    };
+    const revoked = (
+      target: Change & { kind: "foreign" },
+      kind: "foreign" | "device" = "foreign",
+    ): Change => ({
+      kind: "revoke",
+      target: { kind, id: target.device },
+      reason: null,
+    });
+    const [phone, tablet] = [device("phone"), device("tablet")];
+    const gone: Change = { kind: "revoke", target: { kind: "identity", id: identity }, reason: null };
+
+    await taken("foreign: a device of another system", phone);
+    await taken("foreign: two of one person, by one signing key", phone, {
+      ...device("tablet", { publicKey: phone.publicKey }),
+    });
+    await taken("foreign: revoked", phone, tablet, revoked(phone));
+    good("foreign: by an admin", await sign(phone, admin, "ops"));
+    await refused("foreign: of nobody", "identity", device("eve", { identity: eve.identity }));
+    await refused("revoked-device: foreign, of an identity that was revoked", "identity", gone, phone);
+    await refused("foreign: whose id is not its digest", "id", { ...phone, device: tablet.device });
+    await refused("key-substitution: foreign, with another key under its id", "id", {
+      ...phone,
+      kemKey: tablet.kemKey,
+    });
+    await refused("foreign: that is there", "there", phone, phone);
+    await refused(
+      "foreign: a key that another one has",
+      "key",
+      phone,
+      device("tablet", { kemKey: phone.kemKey }),
+    );
+    await refused("revoked-device: foreign, and it comes back", "there", phone, revoked(phone), phone);
+    await refused("foreign: revoked twice", "target", phone, revoked(phone), revoked(phone));
+    await refused("foreign: revoked before it is there", "target", revoked(phone));
+    await refused("foreign: revoked as if it were a device", "target", phone, revoked(phone, "device"));
+    await refused("foreign: a device revoked as if it were foreign", "target", {
+      kind: "revoke",
+      target: { kind: "foreign", id: people.alice.device },
+      reason: null,
+    });
+    for (const length of [1183, 1185, 1216])
+      await refused(
+        `foreign: a KEM key of ${length} bytes`,
+        "shape",
+        device("odd", { kemKey: kem("odd", length) }),
+      );
+    await refused("foreign: of an unknown wire", "shape", device("other", { wire: "other" as "noxy" }));
+    await refused("foreign: without a name", "shape", device("nameless", { name: "" }));
+    await refused("foreign: with an unknown member", "shape", { ...phone, origin: "terminal" } as Change);
+  }
 
   return {
     description:

@@ -1,6 +1,7 @@
-// Installs the packed tarballs into empty projects with plain npm, as new users would, one for each agent framework
-// and one for the command line with its page, and makes the programs of tools/packed typecheck and run there. Fails where a tarball lacks a file, a type or a
-// dependency, or where a peer range does not fit.
+// Installs the packed tarballs into empty projects with plain npm, as new users would, one for each agent framework,
+// one for the command line with its page and one for the clients of foreign wires, and makes the programs of
+// tools/packed typecheck and run there. Fails where a tarball lacks a file, a type or a dependency, or where a peer
+// range does not fit.
 import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -20,6 +21,7 @@ const frameworks: Record<
     // Of the newest langgraph not all parts can be installed; without these, npm looks for a way for ever.
     overrides: { "@langchain/langgraph": "1.4.17", "@langchain/langgraph-sdk": "1.11.2" },
   },
+  compat: { packages: ["compat"], others: [] },
   mastra: { packages: ["mastra"], others: ["@mastra/core@1.71.0", "ai@7.0.173", "zod@4.6.7"] },
 };
 const run = (command: string, args: readonly string[], cwd: string) =>

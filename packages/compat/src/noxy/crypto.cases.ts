@@ -79,3 +79,29 @@ export const sealedElsewhere = {
     ].join(""),
   },
 };
+
+/** The same by pqcrypto-kyber 0.7.9, which is round 3 of Kyber. */
+export const sealedInRoundThree = {
+  kemCiphertext: [
+    "bMRCAWKVj2J4Ar8T1EKTQPZxCAmvgtqioLibvrE3OWBnHL48ZvwZ83cg1yVm740UDzlXqss1kFeD_nArr3ENzpZ3deCYhVRS0esg",
+    "NDXgQ2Tj0TMfkwSIbGoC7LSEHQ4xXXebDdqfOvoa4FSQMHMMkU9oGVyF4fqSyGBrWvRzrJwmgGzgvRJxorHfNjiDvv4rrbdZSR5F",
+    "Lf0rDND0Can82C1vpvgQ5nVHzz7Kx5mayyQ4PokQQynEidx7NP7wEY0sfHVGgDfiiYXKt2W2bajjXz4NHOTpBBnq4klod6OiwdDv",
+    "OHmxp3IfxRALXpESeW1mvDKj3Owgw58A1RXHXMMoYj54cvv0JcpoHurnpsVW318BzRQ2DOO0dl6kFRSu0sEBpV0V-ffOPKSojHPk",
+    "hHrFVNIVSQ8NkwksxeI2_6dwOrOhAu2Qtaof9R9oIGTeceKqRfZgM6OFa_4HhF4SKcI3d9KdltG8q-4ZEpPL0lsv_frHuPWdfUnr",
+    "FFzbytUpI2LMlmuUxppYxYRvicS3vva8uEIsOQtkRrTDv-4gk3pG4jMuEq3ZtwNsg91pK0apH4qmlYj24jB0vWJRXlBLm3FZtP7R",
+    "9RHtYI8NBA6qImCNAZHGuzicb3CYOSGAFf8ozTFl62JghyrTAcdFrkufGmTjhKRR_pE1DtwfYeYJDGOPnhPmqul0r56TK2BiAPgE",
+    "vBJih1Igub5amgK9AMJ0_BBTiUvWezzbhaNL2iGqlgWQNHWUPDAveoGTdsSpto2NqbKOQy_Naji86undxKYLUNCRaC8zasyvwN_L",
+    "FgeAh_Da8iYh7CHNdn1wnydWluFZedXj3GRJyRUFxajdFbxUmzGvcJbdGWRSNDMWuA3-RtgPowgdxG6tj7LnTmrU5aQey2DNeC6I",
+    "KXEPTW5aOHiQBp5PWzzdImcopvqNlMeU3MFPzGdk-ZQpjpZvJkGyld5aXVZW4yB61GE81k6qRPF2KT-fVXYMJTrXypFpdHyxrX65",
+    "M8kOvaEQZ9qggFPCz6_4sS_03dzmMdoj_UmLoLAIT2xEpfOGOoSJm5m7cXn7Y2ZBw6hesD3b629O_-tFygN2Up7C0OeqB1i6YfHX",
+    "EbamBFsEwGAJLaR1ImXTDLMnF3UD_93icvrzAryPf4ysRjyRzO1AkHtqR76cW_vki9lDCI5rUmfLAG5WmU9KhIBmA3eudxmYJSVb",
+    "O36YVNkYnHX0p4e4qZrMZu2N5cNVFslinft4iEZhM-IIoxdNdayej6vZQc_6YDOdOz0XX3kLBiUXdYFRpD6dLwDe290OYpu2hlgl",
+    "meSPASKlzTwx93JvDc_XJgFF7dB_lckBOwJ0UuxLbm8eUgoOG411Vbl3TMGEc-7Y3pNTpxRnh4ObVxzXjkzGPVCCWNEnallQcKnQ",
+    "A9HD_QImH2NvYjWokbilaxD50ppirJg6IX7Vc3c4tLbemg-P70A",
+  ].join(""),
+  nonce: "vlJILdaQmLa3_Y7R",
+  ciphertext: [
+    "vwlsozFR7g5YmB8q0mERh1Xxop3rVfYqyrkSDbp1ZGahxe2uEjTY2FDY3sCtWQYjubMBjWIt4UCMFy_3rpIpwdjO28uY12I5PDE0",
+    "AdvoyjEsVoJJ0DgG-wC3sg_nT8lhXDUg93m8oo2zUy9oD1li9rqicO0",
+  ].join(""),
+};

@@ -1,9 +1,8 @@
-import { createCipheriv, createHash, hkdfSync, randomBytes } from "node:crypto";
 import { ValidationError, VerificationError } from "@guard/core";
 import { ml_kem768 } from "@noble/post-quantum/ml-kem.js";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { plaintext as elsewhere, sealedElsewhere } from "./crypto.cases.ts";
+import { plaintext as elsewhere, sealedElsewhere, sealedInRoundThree } from "./crypto.cases.ts";
 import { openDecision, type SealedDecision, sealDecision } from "./crypto.ts";
 import { decodeDecision, encodeDecision } from "./json.ts";
 import { kemProvider } from "./kem.ts";
@@ -13,6 +12,11 @@ const text = new TextEncoder().encode("pay 1 wei");
 const providers = [...new Set([kemProvider(), "noble" as const])];
 const pairs = providers.flatMap((from) => providers.map((to) => [from, to] as const));
 const fromBase64url = (value: string) => Uint8Array.from(Buffer.from(value, "base64url"));
+const decoded = (sealed: { readonly [K in keyof SealedDecision]: string }): SealedDecision => ({
+  kemCiphertext: fromBase64url(sealed.kemCiphertext),
+  nonce: fromBase64url(sealed.nonce),
+  ciphertext: fromBase64url(sealed.ciphertext),
+});
 const flipped = (data: Uint8Array, bit: number) =>
   data.map((byte, i) => (i === bit >> 3 ? byte ^ (1 << (bit & 7)) : byte));
 
@@ -59,33 +63,12 @@ describe("a sealed decision", () => {
 
   it.each(Object.entries(sealedElsewhere))("of %s opens", async (_library, sealed) => {
     for (const provider of providers) {
-      const opened = await openDecision(
-        secretKey,
-        {
-          kemCiphertext: fromBase64url(sealed.kemCiphertext),
-          nonce: fromBase64url(sealed.nonce),
-          ciphertext: fromBase64url(sealed.ciphertext),
-        },
-        { provider },
-      );
+      const opened = await openDecision(secretKey, decoded(sealed), { provider });
       expect(new TextDecoder().decode(opened)).toBe(elsewhere);
       expect(decodeDecision(opened)).toMatchObject({ args: { amountWei: 12345678901234567890n } });
     }
   });
 });
-
-/** Kyber's round 3, on the sender's side: the message is hashed first, and the secret once more (specification 3.02). */
-function sealedInRoundThree(): SealedDecision {
-  const message = createHash("sha3-256").update(randomBytes(32)).digest();
-  const { cipherText, sharedSecret } = ml_kem768.encapsulate(publicKey, Uint8Array.from(message));
-  const hash = createHash("sha3-256").update(cipherText).digest();
-  const secret = createHash("shake256", { outputLength: 32 }).update(sharedSecret).update(hash).digest();
-  const key = new Uint8Array(hkdfSync("sha256", secret, "", "", 32));
-  const nonce = randomBytes(12);
-  const cipher = createCipheriv("aes-256-gcm", key, nonce);
-  const ciphertext = Buffer.concat([cipher.update(text), cipher.final(), cipher.getAuthTag()]);
-  return { kemCiphertext: cipherText, nonce, ciphertext };
-}
 
 describe.each(providers)("%s refuses", (provider) => {
   const seal = () => sealDecision(publicKey, text, { provider });
@@ -155,7 +138,7 @@ describe.each(providers)("%s refuses", (provider) => {
   });
 
   it("what was sealed with Kyber's round 3, and says so", async () => {
-    const opened = open(sealedInRoundThree());
+    const opened = open(decoded(sealedInRoundThree));
     await expect(opened).rejects.toBeInstanceOf(VerificationError);
     await expect(opened).rejects.toThrow(/Kyber of round 3.*not opened.*pqcrypto-kyber before 0\.8/s);
   });

@@ -14,9 +14,13 @@ afterAll(() => rmSync(directory, { recursive: true }));
 /** A certificate that signs itself. */
 function certificate(name: string, names: string) {
   const [cert, key] = [join(directory, `${name}.pem`), join(directory, `${name}.key`)];
-  const what = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=relay";
-  const how = ["-addext", `subjectAltName=${names}`, "-keyout", key, "-out", cert];
-  execFileSync("openssl", [...what.split(" "), ...how], { stdio: "ignore" });
+  execFileSync(
+    "openssl",
+    `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=relay -addext subjectAltName=${names} -keyout ${key} -out ${cert}`.split(
+      " ",
+    ),
+    { stdio: "ignore" },
+  );
   return { path: cert, cert: readFileSync(cert), key: readFileSync(key) };
 }
 

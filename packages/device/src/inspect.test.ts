@@ -137,6 +137,15 @@ describe("hidden-characters", () => {
     expect(suspicious("😀️️️")).toHaveLength(1);
   });
 
+  test("marks that would be drawn over other text are named", () => {
+    for (const covering of [`pay 9${"\u0338".repeat(5)}00`, "\u0336100"]) {
+      expect(suspicious({ covering })).toEqual([
+        { path: "$.covering", kind: "hidden", text: "hidden characters (marks that cover others)" },
+      ]);
+    }
+    expect(suspicious({ written: "ti\u0302\u0301ng" })).toEqual([]);
+  });
+
   test("ordinary text is not", () => {
     fc.assert(
       fc.property(fc.string({ unit: "grapheme-ascii" }), (text) => {

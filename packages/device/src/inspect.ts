@@ -4,7 +4,7 @@
  * is shown stays what was signed, in full.
  */
 import { canonicalJson, hexDigestOf, type Json, pathOf } from "@guard/core";
-import { homographs, visible } from "./visible.ts";
+import { homographs, mostMarks, visible } from "./visible.ts";
 
 /** A value that cannot be read by a person. All of it is safe to show. */
 export interface Uninspectable {
@@ -119,16 +119,19 @@ const hiddenCharacter = /[^\P{C}\n\r\t]|[^\P{Z} ]|[\p{Default_Ignorable_Code_Poi
 // An emoji's own presentation selector, and the joiner between two of them.
 const emoji =
   /(?<=\p{Extended_Pictographic})\ufe0f|(?<=[\p{Extended_Pictographic}\p{Emoji_Modifier}]\ufe0f?)\u200d(?=\p{Extended_Pictographic})/gu;
+/** Marks past those that {@link visible} draws. */
+const stacked = new RegExp(`^[\\p{Mn}\\p{Me}]|[\\p{Mn}\\p{Me}]{${mostMarks + 1}}`, "u");
 /** A run of spaces this long puts what follows out of view. */
 const padding = / {40,}/g;
 
-/** The code points that are hidden in `text`, each once, and the runs of spaces that push others away. */
+/** The code points that are hidden in `text`, each once; runs of spaces that push others away; marks that cover them. */
 function hiddenIn(text: string): readonly string[] {
   const characters = text.replace(emoji, "").match(hiddenCharacter) ?? [];
   const runs = text.match(padding) ?? [];
   return [
     ...new Set(characters.map((character) => visible(character).slice(1, -1))),
     ...runs.map((run) => `${run.length} spaces`),
+    ...(stacked.test(text.replaceAll(hiddenCharacter, "")) ? ["marks that cover others"] : []),
   ];
 }
 

@@ -53,6 +53,9 @@ describe("visible", () => {
     ["hangul\u3164filler", "hangul⟨U+3164⟩filler"],
     ["lone \ud800", "lone ⟨U+D800⟩"],
     [`ok${" ".repeat(200)}rm -rf`, "ok⟨200 spaces⟩rm -rf"],
+    [`9${"\u0338".repeat(6)}0`, "9\u0338\u0338\u0338\u0338⟨U+0338⟩⟨U+0338⟩0"],
+    ["\u0336100", "⟨U+0336⟩100"],
+    ["ti\u0302\u0301ng, \u05e9\u05bc\u05c1\u05b8", "ti\u0302\u0301ng, \u05e9\u05bc\u05c1\u05b8"],
     ["Grüße, 世界 🙂", "Grüße, 世界 🙂"],
   ])("hidden-characters: %j", (text, shown) => expect(visible(text)).toBe(shown));
 

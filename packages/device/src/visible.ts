@@ -4,7 +4,8 @@
  *
  * Guarantees: the result holds no control, format, private, unassigned or line-breaking character and no lone
  * surrogate (but `\n`, where the caller asked for it), no white space but single U+0020 runs of at most three,
- * and no token that was in the input: ⟨ itself becomes a token, so two texts never look like one.
+ * no more than four marks on one character, which would be drawn over its neighbours, and no token that was in the
+ * input: ⟨ itself becomes a token, so two texts never look like one.
  */
 import { type Json, skeleton } from "@guard/core";
 
@@ -14,6 +15,11 @@ const hidden = /[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800\u27E8]/u;
 
 /** What is shown as it is, as most texts are: printable ASCII, and no run of spaces that is counted. */
 const plain = /^(?:[!-~]| (?! {3}))*$/;
+
+/** What is drawn above, below or across the character before it. */
+const mark = /[\p{Mn}\p{Me}]/u;
+/** More than these no language writes, or hardly: what they stack reaches other lines. */
+export const mostMarks = 4;
 
 const token = (character: string) =>
   `⟨U+${(character.codePointAt(0) as number).toString(16).toUpperCase().padStart(4, "0")}⟩`;
@@ -27,6 +33,8 @@ export function visible(text: string, options: { lines?: boolean; layout?: boole
   if (plain.test(text)) return text;
   let out = "";
   let spaces = 0;
+  // At its beginning a mark would be drawn on what stands before the text.
+  let marks = mostMarks;
   const flush = () => {
     // A long run pushes what follows out of view, which is why its length is shown instead (padding).
     out += spaces > 3 && !options.layout ? `⟨${spaces} spaces⟩` : " ".repeat(spaces);
@@ -40,8 +48,9 @@ export function visible(text: string, options: { lines?: boolean; layout?: boole
       continue;
     }
     flush();
+    marks = mark.test(character) ? marks + 1 : 0;
     if (character === "\n" && options.lines) out += character;
-    else out += hidden.test(character) ? token(character) : character;
+    else out += hidden.test(character) || marks > mostMarks ? token(character) : character;
   }
   flush();
   return out;

@@ -133,7 +133,11 @@ function Batch({ members, path, from }: ListProps) {
           <li key={at}>
             <div class="member">
               <span class="name">
-                {typeof name === "number" ? `${name + 1}.` : <ShownText text={name} path={nameKey(at)} />}
+                {typeof name === "number" ? (
+                  `${name + 1}.`
+                ) : (
+                  <ShownText name text={name} path={nameKey(at)} />
+                )}
               </span>{" "}
               <Value value={member} path={at} />
               <Warnings path={at} />

@@ -1,8 +1,8 @@
 import { type Json, randomBytes } from "@guard/core";
-import { type OpenedRequest, uninspectable, visible } from "@guard/device";
+import { type OpenedRequest, uninspectable } from "@guard/device";
 import { expect, test } from "vitest";
 import { foldedIn } from "./folding.ts";
-import { partsOf, partsOfRequest, pieces } from "./parts.ts";
+import { partsOf, partsOfRequest, pieces, shown } from "./parts.ts";
 
 const none = new Set<string>();
 
@@ -16,12 +16,22 @@ test("out-of-view: the pieces of a text are the text, and none is taller than a 
     "🙂".repeat(700),
   ]) {
     const cut = pieces(text);
-    expect(cut.join("")).toBe(visible(text, { lines: true }));
+    expect(cut.join("")).toBe(shown(text));
     for (const piece of cut) {
       expect([...piece].length).toBeLessThanOrEqual(300);
       expect(piece.split("\n").length).toBeLessThanOrEqual(12);
     }
   }
+});
+
+test("lies-in-the-loop: one name is one line, and no space at an end of a text is overlooked", () => {
+  expect(pieces("amount: 10\nbonus", { name: true })).toEqual(["amount: 10⟨U+000A⟩bonus"]);
+  expect(shown("amount ")).toBe("amount⟨U+0020⟩");
+  expect(shown("  amount")).toBe("⟨U+0020⟩⟨U+0020⟩amount");
+  expect(shown("two words\nand a line")).toBe("two words\nand a line");
+  expect(partsOf({ ["\n".repeat(100)]: 1 }, none)).toHaveLength(
+    2 + pieces("\n".repeat(100), { name: true }).length,
+  );
 });
 
 test("out-of-view: every member, every name and every empty value is a part of its own", () => {

@@ -10,13 +10,16 @@ import { type OpenedRequest, textsOf, visible } from "@guard/device";
 /** Characters of text that are watched as one: a phone shows about 45 in a line. */
 const pieceLength = 300;
 
-/** What is drawn of a text, cut where the watching is cut. One piece at least. */
-export function pieces(text: string): readonly string[] {
-  const shown = visible(text, { lines: true });
+/** What is drawn of a text: a space at either end can be seen, and a name is one line, so that none passes for two. */
+export const shown = (text: string, { name = false } = {}): string =>
+  visible(text, { lines: !name }).replaceAll(/^ +| +$/g, (spaces) => "⟨U+0020⟩".repeat(spaces.length));
+
+/** The same, cut where the watching is cut. One piece at least. */
+export function pieces(text: string, options: { readonly name?: boolean } = {}): readonly string[] {
   const out: string[] = [];
   let piece = "";
   let size = 0;
-  for (const character of shown) {
+  for (const character of shown(text, options)) {
     piece += character;
     // A line feed takes a whole line, however few characters stand in it.
     size += character === "\n" ? 30 : 1;
@@ -45,8 +48,8 @@ export const pieceKey = (path: string, index: number) => `${path} #${index}`;
 export const nameKey = (path: string) => `${path} name`;
 
 /** The keys of the pieces of a text. */
-const textParts = (text: string, path: string): readonly string[] =>
-  pieces(text).map((_, i) => pieceKey(path, i));
+const textParts = (text: string, path: string, options?: { name: boolean }): readonly string[] =>
+  pieces(text, options).map((_, i) => pieceKey(path, i));
 
 /** The keys of everything that a value is drawn in; a `folded` value is one part until it is unfolded. */
 export function partsOf(value: Json, folded: ReadonlySet<string>, path = "$"): readonly string[] {
@@ -60,7 +63,7 @@ export function partsOf(value: Json, folded: ReadonlySet<string>, path = "$"): r
     if (folded.has(at)) return;
     for (const [name, member] of membersOf(part) ?? []) {
       const below = memberPath(at, name);
-      if (typeof name === "string") keys.push(...textParts(name, nameKey(below)));
+      if (typeof name === "string") keys.push(...textParts(name, nameKey(below), { name: true }));
       collect(member, below);
     }
   }
@@ -70,7 +73,7 @@ export function partsOf(value: Json, folded: ReadonlySet<string>, path = "$"): r
 export function partsOfRequest(opened: OpenedRequest, folded: ReadonlySet<string>): readonly string[] {
   const { tool, title, summary, ...texts } = textsOf(opened);
   return [
-    ...namedParts({ tool }),
+    ...textParts(tool, "tool", { name: true }),
     ...partsOf(opened.args, folded),
     ...namedParts({ title, summary }),
     ...(hasMetadata(opened) ? partsOf(opened.facts.metadata as Json, folded, "metadata") : []),

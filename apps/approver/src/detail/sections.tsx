@@ -40,7 +40,7 @@ export function Headline({
       <h1 id="detail-title" tabIndex={-1}>
         <span class="who">{visible(agent)}</span> wants to run{" "}
         <span class="tool">
-          <ShownText text={tool} path="tool" />
+          <ShownText name text={tool} path="tool" />
         </span>
       </h1>
       <p class="badges">

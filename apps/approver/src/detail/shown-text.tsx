@@ -16,9 +16,9 @@ function Piece({ part, text }: { part: string; text: string }) {
   );
 }
 
-/** `text` in full; `path` names its parts. */
-export function ShownText({ text, path }: { text: string; path: string }) {
-  return pieces(text).map((piece, i) => {
+/** `text` in full; `path` names its parts. A `name` takes one line. */
+export function ShownText({ text, path, name = false }: { text: string; path: string; name?: boolean }) {
+  return pieces(text, { name }).map((piece, i) => {
     const key = pieceKey(path, i);
     return <Piece key={key} part={key} text={piece} />;
   });

@@ -368,6 +368,25 @@ describe("config-fail-open: what the wire does not know is an error, and never a
     await expect(relay.client().getQuota()).rejects.toBeInstanceOf(VerificationError);
   });
 
+  it.each([
+    ["bytes that are no message", Buffer.from([0xff, 0xff, 0xff])],
+    ["a message that was cut", Buffer.from("0a24616263", "hex")],
+    ["another field's type", Buffer.from("1a03616263", "hex")],
+    ["more than the client takes", Buffer.alloc(5 << 20, 0x0a)],
+  ])("%s", async (_name, garbage) => {
+    await using relay = await testRelay({ garbage });
+    const client = relay.client();
+    const asked = [
+      client.getDecisionOutcome("d", alice),
+      client.waitForDecisionOutcome({ decisionId: "d", identityId: alice, maxWaitMs: 0 }),
+      client.sendDecisionAndWaitForOutcome(alice, decision),
+    ];
+    for (const asking of asked) {
+      const error = await asking.catch((thrown: unknown) => thrown);
+      expect(isGuardError(error)).toBe(true);
+    }
+  });
+
   it("an answer that says nothing is a pending one that nobody need wait for", async () => {
     await using relay = await testRelay({ answers: { getDecisionOutcome: () => ({}) } });
     const answer = await relay.client().getDecisionOutcome("d", alice);

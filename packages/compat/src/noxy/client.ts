@@ -168,7 +168,10 @@ export function initNoxyAgentClient(config: NoxyConfig): NoxyAgentClient {
     return deliveries;
   }
 
-  async function wait(options: WaitForDecisionOutcomeOptions): Promise<NoxyGetDecisionOutcomeResponse> {
+  async function wait(
+    options: WaitForDecisionOutcomeOptions,
+    answered: boolean,
+  ): Promise<NoxyGetDecisionOutcomeResponse> {
     const checked = checkWait("waitForDecisionOutcome", options, ["decisionId", "identityId"]);
     const { decisionId, identityId } = options;
     const signal = transport.ending(options.signal);
@@ -177,7 +180,7 @@ export function initNoxyAgentClient(config: NoxyConfig): NoxyAgentClient {
         signal,
         hold: transport.holds() ? Math.min(longestHold, Math.floor(left)) : 0,
       });
-    return pollLoop(ask, { ...checked, decisionId, signal }, transport.holds);
+    return pollLoop(ask, { ...checked, decisionId, signal, answered, holds: transport.holds });
   }
 
   return {
@@ -191,12 +194,12 @@ export function initNoxyAgentClient(config: NoxyConfig): NoxyAgentClient {
       checkCall("getDecisionOutcome", options);
       return outcomeOf(decisionId, identityId, options);
     },
-    waitForDecisionOutcome: wait,
+    waitForDecisionOutcome: (options) => wait(options, false),
     async sendDecisionAndWaitForOutcome(identityId, actionable, options = {}) {
       checkWait("sendDecisionAndWaitForOutcome", options);
       const deliveries = await send(identityId, actionable, { signal: options.signal });
       const delivery = deliveries.find(accepted);
-      if (delivery) return wait({ ...options, decisionId: delivery.decisionId, identityId });
+      if (delivery) return wait({ ...options, decisionId: delivery.decisionId, identityId }, true);
       throw new SendDecisionAndWaitNoDecisionIdError(noDecision(identityId, deliveries), {
         identities: [identityId],
         deliveries,

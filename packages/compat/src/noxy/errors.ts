@@ -2,7 +2,7 @@
 import { NoDeviceError, WaitTimeoutError } from "@guard/core";
 import type { NoxyDeliveryOutcome } from "./types.ts";
 
-/** Nobody had answered after `maxWaitMs`. The decision stays open until it expires, and can be waited for again. */
+/** Nobody had answered after `maxWaitMs`. The decision (`request`) stays open until it expires, and can be waited for again. */
 export class WaitForDecisionOutcomeTimeoutError extends WaitTimeoutError {
   override readonly name: string = "WaitForDecisionOutcomeTimeoutError";
 }

@@ -41,7 +41,11 @@ describe("pollDecisionOutcomeLoop", () => {
     await vi.runAllTimersAsync();
     const error = await waiting;
     expect(error).toBeInstanceOf(WaitForDecisionOutcomeTimeoutError);
-    expect(error).toMatchObject({ code: "wait_timeout", message: expect.stringContaining("900000 ms") });
+    expect(error).toMatchObject({
+      code: "wait_timeout",
+      request: "d",
+      message: expect.stringContaining("900000 ms"),
+    });
     const pauses = at.slice(1).map((moment, i) => moment - (at[i] as number));
     expect(pauses.slice(0, 4)).toEqual([400, 640, 1024, 1638]);
     expect(Math.max(...pauses)).toBe(30_000);
@@ -141,23 +145,23 @@ describe("pollDecisionOutcomeLoop", () => {
 });
 
 describe("at a relay that holds questions", () => {
-  const checked = { ...checkWait("test", {}), decisionId: "d" };
+  const waiting = { ...checkWait("test", {}), decisionId: "d", answered: true, holds: () => true };
   const held = (ms: number) =>
     new Promise<NoxyGetDecisionOutcomeResponse>((resolve) => setTimeout(() => resolve(pending), ms));
 
   it("asks again at once when a question was held", async () => {
     const { at, fetch } = asked((n) => (n < 4 ? held(55_000) : final(APPROVED)));
-    const waiting = pollLoop(fetch, checked, () => true);
+    const outcome = pollLoop(fetch, waiting);
     await vi.runAllTimersAsync();
-    expect((await waiting).outcome).toBe(APPROVED);
+    expect((await outcome).outcome).toBe(APPROVED);
     expect(at).toEqual([0, 55_000, 110_000, 165_000]);
   });
 
   it("retry-storm: pauses all the same where it holds nothing, though it says so", async () => {
     const { at, fetch } = asked((n) => (n < 4 ? pending : final(APPROVED)));
-    const waiting = pollLoop(fetch, checked, () => true);
+    const outcome = pollLoop(fetch, waiting);
     await vi.runAllTimersAsync();
-    await waiting;
+    await outcome;
     expect(at).toEqual([0, 400, 1040, 2064]);
   });
 });

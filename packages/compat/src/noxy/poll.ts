@@ -26,19 +26,30 @@ export async function pollDecisionOutcomeLoop(
   options: WaitForDecisionOutcomeOptions,
 ): Promise<NoxyGetDecisionOutcomeResponse> {
   const wait = checkWait("pollDecisionOutcomeLoop", options, ["decisionId", "identityId"]);
-  return pollLoop(fetchOutcome, { ...wait, decisionId: options.decisionId }, () => false);
+  return pollLoop(fetchOutcome, {
+    ...wait,
+    decisionId: options.decisionId,
+    answered: false,
+    holds: () => false,
+  });
 }
 
-/** `holds` says whether the relay does the waiting: then nothing is gained by a pause after a question that took long. */
+export interface Waiting extends CheckedWait {
+  readonly decisionId: string;
+  /** Whether the relay has answered before the first question. */
+  readonly answered: boolean;
+  /** Whether the relay does the waiting: then nothing is gained by a pause after a question that took long. */
+  holds(): boolean;
+}
+
 export async function pollLoop(
   fetchOutcome: FetchOutcome,
-  wait: CheckedWait & { readonly decisionId: string },
-  holds: () => boolean,
+  wait: Waiting,
 ): Promise<NoxyGetDecisionOutcomeResponse> {
   const signal = wait.signal ?? new AbortController().signal;
   const end = performance.now() + wait.maxWaitMs;
   let interval = Math.min(wait.initialPollIntervalMs, wait.maxPollIntervalMs);
-  let answered = false;
+  let { answered } = wait;
   for (;;) {
     signal.throwIfAborted();
     const asked = performance.now();
@@ -56,10 +67,10 @@ export async function pollLoop(
       throw new WaitForDecisionOutcomeTimeoutError(
         `Nobody answered decision ${wait.decisionId} within ${wait.maxWaitMs} ms. It stays open until it expires: ` +
           "wait for it again, or give the wait a longer maxWaitMs.",
-        cause === undefined ? {} : { cause },
+        { request: wait.decisionId, cause },
       );
     }
-    if (holds() && now - asked >= interval) {
+    if (wait.holds() && now - asked >= interval) {
       interval = wait.initialPollIntervalMs;
       continue;
     }

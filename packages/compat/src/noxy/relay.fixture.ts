@@ -9,6 +9,7 @@ import {
   Server,
   ServerCredentials,
   type ServerUnaryCall,
+  type ServiceDefinition,
   type ServiceError,
   type sendUnaryData,
   status,
@@ -92,6 +93,8 @@ export interface TestRelayOptions {
   readonly ours?: boolean;
   readonly credentials?: ServerCredentials;
   readonly port?: number;
+  /** What goes over the wire in place of every answer. */
+  readonly garbage?: Buffer;
 }
 
 export async function testRelay(options: TestRelayOptions = {}): Promise<TestRelay> {
@@ -155,7 +158,14 @@ export async function testRelay(options: TestRelayOptions = {}): Promise<TestRel
       create(agent.GetIdentityDevicesResponseSchema, init),
     ),
   };
-  server.addService(agentService, handlers);
+  const { garbage } = options;
+  const garbled = Object.fromEntries(
+    Object.entries(agentService).map(([name, method]) => [
+      name,
+      { ...method, responseSerialize: () => garbage },
+    ]),
+  ) as unknown as ServiceDefinition;
+  server.addService(garbage ? garbled : agentService, handlers);
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync(
       `127.0.0.1:${options.port ?? 0}`,

@@ -56,6 +56,22 @@ describe("at Noxy's own relay", () => {
     expect(asked).toBe(6);
   });
 
+  it("goes on when the relay went away right after it took the decision", async () => {
+    let asked = 0;
+    await using relay = await testRelay({
+      devices: [newDevice()],
+      answers: {
+        getDecisionOutcome() {
+          if (++asked < 5) throw failure(status.UNAVAILABLE, "restarting");
+          return { outcome: APPROVED };
+        },
+      },
+    });
+    const answer = await relay.client().sendDecisionAndWaitForOutcome(alice, { pay: 1 }, soon);
+    expect(answer.outcome).toBe(NoxyHumanDecisionOutcome.APPROVED);
+    expect(asked).toBe(5);
+  });
+
   it("goes on when the relay has been restarted", async () => {
     const first = await testRelay();
     const client = first.client();

@@ -71,11 +71,14 @@ kem = /[A-Za-z0-9_-]{1578}[AEIMQUYcgkosw048]/;
 target = kind:/admin|identity|agent|relay|device|foreign/ id:person; recipient = device wrapHash:digest;
 revoke = kind:/revoke/ target:target reason:reason; suspend = kind:/suspend/ agent:name reason:reason;
 roster = app seq:count prev:digest? time:time by:name change:change;
-terms = approvers:person[1..100] quorum:1..100 rejections:1..100 editable:bool requester:person?;
+terms = approvers:person[1..100] quorum:1..100 rejections:1..100 editable:bool requester:person?
+    unsigned:/noxy/*;
 request = app agent:/.{1,100}/ keyId request round:count nonce requestDigest actionDigest ciphertextHash
-    terms:terms createdAt:time expiresAt:time useBy:time recipients:recipient[1..200];
+    terms:terms createdAt:time expiresAt:time useBy:time recipients:recipient[0..200];
 statement = app request requestDigest actionDigest effective decision:/approve|reject/ response:digest?
     identity:text device roster:head time:time;
+unsigned = app request requestDigest actionDigest effective decision:/approve|reject/ response:/(?!)/?
+    identity:text wire:/noxy/ reference:/.{1,200}/ roster:head time:time;
 consume = app request requestDigest effective attempt:bytes16 executionTimeout:1000..604800000 roster:head;
 receipt = app relay:text request requestDigest effective attempt:bytes16 roster:head time:time;
 checkpoint = app agent:some chain:bytes16 seq:count? hash:hex? roster:head time:time;
@@ -128,6 +131,8 @@ def read(signed, kind):
         need(terms["approvers"] == sorted(people, key=utf16), "approvers do not ascend")
         need(len(people - {terms["requester"]}) >= terms["quorum"], "too few approvers")
         need(len(set(devices)) == len(devices), "a device twice")
+        need(terms["quorum"] == 1 or "unsigned" not in terms, "unsigned answers make no quorum")
+        need(devices or "unsigned" in terms, "sealed to nobody")
         need(said["createdAt"] < said["expiresAt"] <= said["useBy"], "times in another order")
     return said
 
@@ -216,13 +221,18 @@ class Roster:
 
 def app_of(key): return digest(canonical({"key": key, "type": "guard/v1/app"}))
 
-def signed_statements(roster, at, statements):
-    """8 What those say that can be read and are signed by their devices."""
+def read_answer(signed):
+    """7.1 and 7.4; only the latter has a wire."""
+    return read(signed, "unsigned" if '"type":"guard/v1/unsigned"' in signed["body"] else "statement")
+
+def signed_statements(roster, at, statements, agent=None):
+    """8 What those say that can be read and are signed by their devices, or (7.4) written down by the agent."""
     for signed in statements:
         with suppress(*REFUSED):
-            said = read(signed, "statement")
-            need(roster.status("device", said["device"], at) != "absent", "no such device")
-            verify(roster.said["device", said["device"]]["key"], signed)
+            said = read_answer(signed)
+            who = ("agent", agent) if "wire" in said else ("device", said["device"])
+            need(roster.status(*who, at) not in ("absent", "revoked"), "its signer is not on the roster")
+            verify(roster.said[who]["key"], signed)
             yield said
 
 def outcome(question, roster, at, statements, now):
@@ -231,16 +241,20 @@ def outcome(question, roster, at, statements, now):
     said = [one for one in statements if same(one, question, "app request requestDigest actionDigest")
             and (one["effective"] == asked
                  or one["decision"] == "approve" and terms["editable"] and one["response"] is not None)
-            and roster.status("device", one["device"], at) == "active"
+            and (one["wire"] == terms.get("unsigned") if "wire" in one
+                 else roster.status("device", one["device"], at) == "active"
+                 and roster.said["device", one["device"]]["identity"] == one["identity"])
             and roster.status("identity", one["identity"], at) == "active"
-            and roster.said["device", one["device"]]["identity"] == one["identity"] != terms["requester"]
-            and one["identity"] in terms["approvers"] and one["time"] <= question["expiresAt"] + 60_000]
+            and one["identity"] != terms["requester"] and one["identity"] in terms["approvers"]
+            and one["time"] <= question["expiresAt"] + 60_000]
+    unsigned = any("wire" in one for one in said)
     against = {one["identity"] for one in said if one["decision"] == "reject"}
     said = [one for one in said if one["identity"] not in against]
     edits = [(one["time"], one["effective"]) for one in said if one["effective"] != asked]
     def result(status, effective=None):
         by = against if status == "rejected" else {v["identity"] for v in said if v["effective"] == effective}
-        return {"status": status, "effective": effective, "by": sorted(by, key=utf16)}
+        return {"status": status, "effective": effective, "by": sorted(by, key=utf16)} | (
+            {"unsigned": True} if unsigned else {})
     if len(against) >= terms["rejections"]: return result("rejected")
     if len(result("approved", asked)["by"]) >= quorum: return result("approved", asked)
     if edits: return result("approved" if quorum == 1 else "superseded", min(edits)[1])
@@ -363,12 +377,13 @@ class Chain:
         if self.roster:  # D1
             need(same(call["header"], said, "request"), "another request's header")
             for signed in said["statements"]:
-                with suppress(*REFUSED): self.at(read(signed, "statement")["roster"])
+                with suppress(*REFUSED): self.at(read_answer(signed)["roster"])
             at = self.newest if self.newest >= 0 else len(self.roster.ids)
             count = self.count(call["header"], at, said["statements"], event)
             said_so = count["status"] == said["outcome"]
             need(said_so or said["outcome"] != "rejected", "the statements do not reject it")
             request["by"] = count["by"] if said_so else []
+            if "unsigned" in count: request["unsigned"] = True
         self.counts["edited"] += said["outcome"] == "approved" and said["effective"] != call["digest"]
         call["decided"] = said
     def tool_call_allowed(self, said, event):
@@ -386,7 +401,7 @@ class Chain:
         if self.roster: self.judge_grant(call, said, event)
         call["allowed"] = said
     def count(self, header, at, statements, event):
-        statements = signed_statements(self.roster, at, statements)
+        statements = signed_statements(self.roster, at, statements, header["agent"])
         return outcome(header, self.roster, at, statements, event["ts_unix_ms"])
     def judge_grant(self, call, said, event):
         """D2"""
@@ -427,13 +442,14 @@ class Chain:
     def report(self):
         """10.7"""
         bad, events = [problem["seq"] for problem in self.problems], len(self.hashes)
-        beyond, members = sum(i > self.covered for i in self.marks), "request tool outcome by executed"
+        beyond, members = sum(i > self.covered for i in self.marks), "request tool outcome by unsigned executed"
         return {
             "valid": not bad, "firstBad": min(bad, default=None), "problems": self.problems, "events": events,
             "checkpoints": len(self.marks), "uncovered": events - 1 - self.covered - beyond,
             "chain": self.genesis and self.genesis["chain"], "agent": self.about and self.about["agent"],
             "calls": self.counts, "requests": [
-                {name: request[name] for name in members.split()} for request in self.requests.values()]}
+                {name: request[name] for name in members.split() if name in request}
+                for request in self.requests.values()]}
 
 def main():
     parser = argparse.ArgumentParser(description="Verifies Guard's evidence files offline.")

@@ -11,6 +11,7 @@ import {
   type Statement,
   signObject,
   type Terms,
+  type UnsignedAnswer,
   utf8,
 } from "../../packages/core/src/index.ts";
 import { word } from "./random.ts";
@@ -45,6 +46,23 @@ export function statementOf(w: World, of: Question, who: Person, change: Partial
     type: "guard/v1/statement",
     ...{ app, request, requestDigest, actionDigest, effective: actionDigest },
     ...{ decision: "approve", response: null, identity: who.identity, device: who.device },
+    ...{ roster: w.calm.head, time: now + 60_000 },
+    ...change,
+  };
+}
+
+/** What somebody answered over another system's wire, as the agent wrote it down. */
+export function unsignedOf(
+  w: World,
+  of: Question,
+  who: Person,
+  change: Partial<UnsignedAnswer> = {},
+): UnsignedAnswer {
+  const { app, request, requestDigest, actionDigest } = of;
+  return {
+    type: "guard/v1/unsigned",
+    ...{ app, request, requestDigest, actionDigest, effective: actionDigest },
+    ...{ decision: "approve", response: null, identity: who.identity, wire: "noxy", reference: "0b7c9a1e" },
     ...{ roster: w.calm.head, time: now + 60_000 },
     ...change,
   };

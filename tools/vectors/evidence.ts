@@ -4,8 +4,10 @@ import {
   digestOf,
   readRoster,
   type Signed,
+  signObject,
   verifyChain,
 } from "../../packages/core/src/index.ts";
+import { unsignedOf } from "./answers.ts";
 import { falsehoods } from "./falsehoods.ts";
 import { word } from "./random.ts";
 import { software } from "./signers.ts";
@@ -119,6 +121,20 @@ async function truths(w: World, add: Add): Promise<void> {
   await one("self-approval: the requester's own answer is not counted", (s) =>
     s.approved("a", { terms: { requester: alice.identity }, said: [[alice], [carol]] }),
   );
+  for (const decision of ["approve", "reject"] as const) {
+    await one(`an unsigned answer: ${decision}`, async (s) => {
+      const terms = { unsigned: "noxy" } as const;
+      const answer = unsignedOf(w, s.question("a", { terms }), alice, { decision, roster: s.head });
+      const lies = { terms, said: [await signObject(s.signer, answer)], header: { recipients: [] } };
+      if (decision === "approve") return s.approved("a", lies);
+      return s.deny("a", (await s.decide("a", "rejected", null, lies)).request, "rejected");
+    });
+  }
+  await one("an unsigned answer that came beside a signed one", async (s) => {
+    const terms = { unsigned: "noxy" } as const;
+    const answer = unsignedOf(w, s.question("a", { terms }), bob, { roster: s.head });
+    return s.approved("a", { terms, said: [[alice], await signObject(s.signer, answer)] });
+  });
   await one("quorum 2, edited: asked anew as another call", async (s) => {
     const effective = digestOf("action b");
     const said = [[alice, { effective, response: word("reply") }]] as const;

@@ -1,5 +1,6 @@
 /** Chains of the evidence vectors that are linked well and prove nothing: lies in one call, and calls out of order. */
-import { digestOf } from "../../packages/core/src/index.ts";
+import { digestOf, type Signer, signObject, type UnsignedAnswer } from "../../packages/core/src/index.ts";
+import { unsignedOf } from "./answers.ts";
 import type { Add, Given } from "./evidence.ts";
 import { word } from "./random.ts";
 import { hour } from "./sealing.ts";
@@ -31,6 +32,31 @@ async function unproven(w: World, add: Add): Promise<void> {
     said: [[{ ...alice, signer: stranger }]],
   });
   await bad("forged-outcome: a rejection called an approval", 5, { said: [[alice, { decision: "reject" }]] });
+  const unsigned = async (
+    name: string,
+    at: number,
+    { terms = { unsigned: "noxy" }, ...lies }: Lies = {},
+    change: Partial<UnsignedAnswer> = {},
+    signer: Signer = w.agent.signer,
+  ) => {
+    const of = { ...new Story(w).question("a", { terms }) };
+    const answer = unsignedOf(w, of, alice, change);
+    await bad(`forged-outcome: an unsigned answer ${name}`, at, {
+      ...{ terms, said: [await signObject(signer, answer)], ...lies },
+    });
+  };
+  await unsigned("where the terms accept none", 5, { terms: {} });
+  await unsigned("where two have to approve", 3, { terms: { unsigned: "noxy", quorum: 2 } });
+  await unsigned("of somebody who was not asked", 5, {}, { identity: mallory.identity });
+  await unsigned("that the agent did not write down", 5, {}, {}, alice.signer);
+  await unsigned("to another request", 5, {}, { request: word("r") });
+  await unsigned("that edits", 5, { effective: digestOf("edited") }, { effective: digestOf("edited") });
+  await unsigned("that carries a reply", 5, {}, { response: word("reply") as unknown as null });
+  await unsigned("over a wire that nobody knows", 5, {}, { wire: "pigeon" as "noxy" });
+  await unsigned("after expiry", 5, {}, { time: now + 2 * hour });
+  await bad("forged-outcome: sealed to nobody, and no other wire to ask over", 3, {
+    header: { recipients: [] },
+  });
   await bad("outcome-replay: a statement for another paper", 5, {
     said: [[alice, { requestDigest: word("p") }]],
   });

@@ -17,8 +17,6 @@ import { notFound, Refusal, readable, refuse } from "./refusal.ts";
 import { checkAgent } from "./requests.ts";
 import { checkAlive } from "./views.ts";
 
-export { acknowledge, answerDecision, undelivered } from "./decision-answers.ts";
-
 /** One decision, sealed to one device. */
 export interface RoutedDecision {
   readonly device: string;

@@ -4,15 +4,8 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { randomBytes } from "@guard/core";
 import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
-import {
-  acknowledge,
-  answerDecision,
-  decisionOutcome,
-  devicesOf,
-  quotaOf,
-  routeDecision,
-  undelivered,
-} from "../domain/decisions.ts";
+import { acknowledge, answerDecision, undelivered } from "../domain/decision-answers.ts";
+import { decisionOutcome, devicesOf, quotaOf, routeDecision } from "../domain/decisions.ts";
 import { sweep } from "../domain/lifecycle.ts";
 import { authenticate } from "../domain/tokens.ts";
 import { createRelay } from "../relay.ts";

@@ -2,7 +2,8 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { device as wire } from "@guard/wires/noxy";
 import type { Context } from "../../domain/context.ts";
-import { acknowledge, answerDecision, type Outcome } from "../../domain/decisions.ts";
+import { acknowledge, answerDecision } from "../../domain/decision-answers.ts";
+import type { Outcome } from "../../domain/decisions.ts";
 import {
   type DeviceKeys,
   type ForeignDevice,

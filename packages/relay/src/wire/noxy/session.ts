@@ -9,7 +9,7 @@
 import { randomUUID } from "node:crypto";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { device as wire } from "@guard/wires/noxy";
-import { undelivered } from "../../domain/decisions.ts";
+import { undelivered } from "../../domain/decision-answers.ts";
 import type { Delivery, EndReason } from "../../domain/deliveries.ts";
 import { type AdmittedDevice, authenticateDevice, registerDevice } from "../../domain/foreign-devices.ts";
 import { Refusal } from "../../domain/refusal.ts";

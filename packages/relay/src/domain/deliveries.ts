@@ -35,8 +35,11 @@ export interface Deliveries {
   /** Whether any connection of the device took the delivery. */
   send(app: string, device: string, delivery: Delivery): boolean;
   connected(app: string, device: string): boolean;
-  /** Judges the connections of an app anew: some end, some are told that they are active. Null: forgotten, or suspended. */
-  review(app: string, stateOf: (device: string) => DeviceState | null): void;
+  /**
+   * Judges the connections of an app anew, or of these devices of it: some end, some are told that they are active.
+   * Null: forgotten, or suspended.
+   */
+  review(app: string, stateOf: (device: string) => DeviceState | null, devices?: readonly string[]): void;
   /** Ends all connections. */
   close(): void;
 }
@@ -72,8 +75,8 @@ export function newDeliveries(): Deliveries {
       // All of them: a device that is connected twice, by a line that died unnoticed, is reached by the other.
       of(app, device).filter(({ sink }) => sink.send(delivery)).length > 0,
     connected: (app, device) => apps.get(app)?.has(device) ?? false,
-    review(app, stateOf) {
-      for (const device of [...(apps.get(app)?.keys() ?? [])]) {
+    review(app, stateOf, devices = [...(apps.get(app)?.keys() ?? [])]) {
+      for (const device of devices) {
         const state = stateOf(device);
         for (const connection of of(app, device)) {
           if (state === "revoked") end(app, device, connection, "revoked");

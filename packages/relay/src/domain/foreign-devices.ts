@@ -158,27 +158,34 @@ export async function registerDevice(
     };
     const state = stateOf(row, settings, roster);
     if (state === "revoked") return revoked();
-    if (!there || (there.proof === null && row.proof !== null && there.kept === 0))
-      makeRoom(context, unit, row);
+    const forgotten =
+      !there || (there.proof === null && row.proof !== null && there.kept === 0)
+        ? makeRoom(context, unit, row)
+        : [];
     if (!there) unit.foreign.add(row);
     else if (proof !== null) unit.foreign.prove(app, device, proof);
-    unit.after(() => reviewDevices(context, roster));
+    unit.after(() => reviewDevices(context, roster, [device, ...forgotten]));
     return { app, device, identity, state, registeredAt: row.registered_at };
   });
 }
 
-/** Strangers can fill the room of those that wait, and push each other out of it, but nobody out of the other. */
-function makeRoom({ limits }: Context, unit: Unit, { app, identity, proof, kept }: ForeignDeviceRow): void {
+/**
+ * Strangers can fill the room of those that wait, and push each other out of it, but nobody out of the other.
+ * @returns the devices that were pushed out
+ */
+function makeRoom({ limits }: Context, unit: Unit, row: ForeignDeviceRow): string[] {
+  const { app, identity, proof, kept } = row;
   const { foreign } = unit;
   if (proof !== null || kept === 1) {
     const full =
       foreign.count("proven", app) >= limits.foreignDevices ||
       foreign.count("proven", app, identity) >= limits.foreignOfIdentity;
     if (full) refuse("too_many_open", "This app, or this identity, has as many devices as the relay allows.");
-    return;
+    return [];
   }
-  if (foreign.count("unproven", app) >= limits.foreignWaiting) foreign.forget(app);
-  if (foreign.count("unproven", app, identity) >= limits.foreignOfIdentity) foreign.forget(app, identity);
+  const out = foreign.count("unproven", app) >= limits.foreignWaiting ? foreign.forget(app) : [];
+  const full = foreign.count("unproven", app, identity) >= limits.foreignOfIdentity;
+  return full ? [...out, ...foreign.forget(app, identity)] : out;
 }
 
 /** The digest of the secret that the registration shows; null where it shows none, or the app has none. */
@@ -208,7 +215,7 @@ function proofOf(settings: ForeignApp, registration: Registration): string | nul
 export async function revokeDevice(context: Context, { app, device }: ForeignDevice): Promise<void> {
   await withRoster(context, app, (roster) => (unit) => {
     unit.foreign.revoke(app, device);
-    unit.after(() => reviewDevices(context, roster));
+    unit.after(() => reviewDevices(context, roster, [device]));
   });
 }
 
@@ -229,15 +236,19 @@ export async function rotateDevice(
   return { rotatedAt: context.clock() };
 }
 
-/** Ends the connections of devices that this roster or the settings stop, and tells those that are active now. */
-export function reviewDevices(context: Context, roster: Roster): void {
+/**
+ * Ends the connections of devices that this roster or the settings stop, and tells those that are active now: of
+ * all, or where only these changed, of these.
+ */
+export function reviewDevices(context: Context, roster: Roster, devices?: readonly string[]): void {
   const { app } = roster;
   const signed = context.store.foreign.app(app);
-  context.deliveries.review(app, (device) => {
-    const settings = signed && settingsOf(context.store, app);
+  const settings = signed && settingsOf(context.store, app);
+  const state = (device: string) => {
     const row = context.store.foreign.find(app, device);
     return settings && !settings.suspended && row ? stateOf(row, settings, roster) : null;
-  });
+  };
+  context.deliveries.review(app, state, devices);
 }
 
 const mostListed = 1000;

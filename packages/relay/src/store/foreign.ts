@@ -102,23 +102,29 @@ const counts = {
   unproven: { app: countIn(unproven), identity: countOf(unproven) },
 };
 const forgetIn = query((a: InApp) =>
-  sqlite.deleteFrom("foreign_device").where("number", "=", (of) =>
-    of
-      .selectFrom("foreign_device")
-      .select((inner) => inner.fn.min<number>("number").as("n"))
-      .where("app", "=", a.app)
-      .where(unproven),
-  ),
+  sqlite
+    .deleteFrom("foreign_device")
+    .where("number", "=", (of) =>
+      of
+        .selectFrom("foreign_device")
+        .select((inner) => inner.fn.min<number>("number").as("n"))
+        .where("app", "=", a.app)
+        .where(unproven),
+    )
+    .returning("device"),
 );
 const forgetOf = query((a: InApp & { identity: string }) =>
-  sqlite.deleteFrom("foreign_device").where("number", "=", (of) =>
-    of
-      .selectFrom("foreign_device")
-      .select((inner) => inner.fn.min<number>("number").as("n"))
-      .where("app", "=", a.app)
-      .where("identity", "=", a.identity)
-      .where(unproven),
-  ),
+  sqlite
+    .deleteFrom("foreign_device")
+    .where("number", "=", (of) =>
+      of
+        .selectFrom("foreign_device")
+        .select((inner) => inner.fn.min<number>("number").as("n"))
+        .where("app", "=", a.app)
+        .where("identity", "=", a.identity)
+        .where(unproven),
+    )
+    .returning("device"),
 );
 
 /** Devices that showed the secret or were on the roster, or those that did neither. */
@@ -139,8 +145,8 @@ export interface Foreign {
   keep(app: string, device: string): void;
   revoke(app: string, device: string): void;
   count(sort: Sort, app: string, identity?: string): number;
-  /** Forgets the oldest of those that are neither proven nor kept. */
-  forget(app: string, identity?: string): void;
+  /** Forgets the oldest of those that are neither proven nor kept. @returns which one that was */
+  forget(app: string, identity?: string): string[];
 }
 
 export function foreign(db: Executor): Foreign {
@@ -166,7 +172,9 @@ export function foreign(db: Executor): Foreign {
           : db.first(counts[sort].identity, { app, identity });
       return Number(row?.n ?? 0);
     },
-    forget: (app, identity) =>
-      void (identity === undefined ? db.run(forgetIn, { app }) : db.run(forgetOf, { app, identity })),
+    forget(app, identity) {
+      const rows = identity === undefined ? db.all(forgetIn, { app }) : db.all(forgetOf, { app, identity });
+      return rows.map(({ device }) => device);
+    },
   };
 }

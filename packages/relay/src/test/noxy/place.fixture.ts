@@ -50,7 +50,7 @@ interface MacFields {
 }
 
 /** Posts what switches the wire on for an app. */
-export async function switchOn({ call, clock }: World, app: App, settings: Settings = {}) {
+async function switchOn({ call, clock }: World, app: App, settings: Settings = {}) {
   const posted = {
     type: "guard/v1/foreign-app",
     app: app.app,

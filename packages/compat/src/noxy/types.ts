@@ -1,5 +1,5 @@
 /** What the relay says, under the names and with the numbers of Noxy's SDKs. */
-import type { GuardError } from "@guard/core";
+import { type GuardError, VerificationError } from "@guard/core";
 
 /** Whom to ask: wallet (0x…), email, phone number, user id; whatever the devices registered with. */
 export type NoxyIdentityId = string;
@@ -57,5 +57,14 @@ export function isTerminalHumanOutcome(outcome: number): boolean {
     outcome === NoxyHumanDecisionOutcome.APPROVED ||
     outcome === NoxyHumanDecisionOutcome.REJECTED ||
     outcome === NoxyHumanDecisionOutcome.EXPIRED
+  );
+}
+
+/** The number as one of those that the wire has. @throws VerificationError: a later meaning is nothing to guess at */
+export function known<T extends number>(values: Readonly<Record<string, T>>, value: number, what: string): T {
+  const found = Object.values(values).find((other) => other === value);
+  if (found !== undefined) return found;
+  throw new VerificationError(
+    `The relay answered with the ${what} ${value}, which this version does not know. It counts as no approval.`,
   );
 }

@@ -1,7 +1,10 @@
 import { randomBytes, randomUUID } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { Client, credentials } from "@grpc/grpc-js";
-import { serveRelay } from "@guard/relay";
+import { createRelay, serveRelay } from "@guard/relay";
 import { createBench } from "@guard/testing";
 import { deviceService, device as wire } from "@guard/wires/noxy";
 import { ml_kem768 } from "@noble/post-quantum/ml-kem.js";
@@ -25,10 +28,16 @@ afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
 
+interface Place {
+  readonly quota: number | null;
+  readonly ttl: number;
+  readonly database: string;
+}
+
 /** Our relay on a socket, with the wire switched on for an app and a client of one of its agents. */
-async function ours({ quota = null, ttl = 3600 }: { quota?: number | null; ttl?: number } = {}) {
+async function ours({ quota = null, ttl = 3600, database = ":memory:" }: Partial<Place> = {}) {
   const clock = { skipped: 0 };
-  const bench = await createBench({ people: [], now: () => Date.now() + clock.skipped });
+  const bench = await createBench({ people: [], now: () => Date.now() + clock.skipped, database });
   const listening = await serveRelay(bench.relay);
   closing.push(async () => {
     await listening.close();
@@ -53,14 +62,23 @@ async function ours({ quota = null, ttl = 3600 }: { quota?: number | null; ttl?:
     clock,
     client,
     url: listening.url,
-    device: () => simulated(listening.url, bench.connection.app, clock),
+    device: (keys?: Keys) => simulated(listening.url, bench.connection.app, clock, keys),
+    async stop() {
+      await listening.close();
+      await bench.close();
+    },
   };
 }
 
-/** A device of `alice` that has registered and subscribed, as the published clients do it. */
-async function simulated(url: string, appId: string, clock: { readonly skipped: number }) {
+function newKeys() {
   const { publicKey: pqPublicKey, secretKey } = ml_kem768.keygen();
-  const devicePubkeys = { publicKey: Uint8Array.from(randomBytes(32)), pqPublicKey };
+  return { publicKey: Uint8Array.from(randomBytes(32)), pqPublicKey, secretKey };
+}
+type Keys = ReturnType<typeof newKeys>;
+
+/** A device of `alice` that has registered, or comes back, and subscribed, as the published clients do it. */
+async function simulated(url: string, appId: string, clock: { readonly skipped: number }, keys = newKeys()) {
+  const { secretKey, ...devicePubkeys } = keys;
   const channel = new Client(new URL(url).host, credentials.createInsecure());
   const { path, requestSerialize, responseDeserialize } = deviceService.handleMessage;
   const stream = channel.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
@@ -88,15 +106,19 @@ async function simulated(url: string, appId: string, clock: { readonly skipped: 
     return said;
   }
   const known = await ask({ case: "authenticate", value: { devicePubkeys } });
-  expect(known).toMatchObject({ value: { requiresRegistration: true } });
-  const value = { devicePubkeys, identityType: wire.IdentityType.EMAIL, identityId: alice, type: "desktop" };
-  const registered = await ask({ case: "registerDevice", value });
-  if (registered.case !== "registerDevice") throw new Error(`No registration: ${registered.case}`);
-  const { deviceId, sessionId } = registered.value;
+  if (known.case !== "authenticate") throw new Error(`Not authenticated: ${known.case}`);
+  const { requiresRegistration, deviceId = "", sessionId = "" } = known.value;
   ids = { deviceId, sessionId };
+  if (requiresRegistration) {
+    const identity = { identityType: wire.IdentityType.EMAIL, identityId: alice, type: "desktop" };
+    const said = await ask({ case: "registerDevice", value: { devicePubkeys, ...identity } });
+    if (said.case !== "registerDevice") throw new Error(`Not registered: ${said.case}`);
+    ids = { deviceId: said.value.deviceId, sessionId: said.value.sessionId };
+  }
   await ask({ case: "subscribeDecisions", value: { subscribe: true } });
   return {
-    deviceId,
+    keys,
+    deviceId: ids.deviceId,
     /** The next decision: its id, and what it says. */
     async next() {
       await expect.poll(() => pushed.length).toBeGreaterThan(0);
@@ -151,6 +173,27 @@ describe("against our own relay", () => {
     clock.skipped += 61_000;
     const waited = await client.waitForDecisionOutcome({ decisionId, identityId: alice });
     expect(waited).toMatchObject({ pending: false, outcome: EXPIRED });
+  });
+
+  it("a restart of the relay between delivery and answer loses nothing, and ends no wait", async () => {
+    const directory = mkdtempSync(join(tmpdir(), "guard-compat-"));
+    closing.push(() => rmSync(directory, { recursive: true }));
+    const database = join(directory, "relay.db");
+    const { client, device, url, stop } = await ours({ database });
+    const phone = await device();
+    const waiting = client.sendDecisionAndWaitForOutcome(alice, decision, { maxPollIntervalMs: 400 });
+    const { decisionId } = await phone.next();
+    await stop();
+    const again = await createRelay({ database, logger: false });
+    const listening = await serveRelay(again, { port: Number(new URL(url).port) });
+    closing.push(async () => {
+      await listening.close();
+      await again.close();
+    });
+    const back = await device(phone.keys);
+    expect(await back.next()).toEqual({ decisionId, decision });
+    await back.answer(decisionId, APPROVE);
+    expect((await waiting).outcome).toBe(APPROVED);
   });
 
   it("nobody is asked who has no device", async () => {

@@ -1,4 +1,4 @@
-import { base64url, ed25519Signer, foreignDeviceIdOf, randomBytes } from "@guard/core";
+import { base64url, ed25519Signer, foreignDeviceIdOf, openOwner, randomBytes, signObject } from "@guard/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { decisionOutcome, devicesOf } from "../domain/decisions.ts";
 import {
@@ -212,6 +212,78 @@ describe("what switches the wire on", () => {
     await expect(place.route(phone, "d2")).rejects.toMatchObject({ code: "suspended" });
     await expect(place.authenticate(phone.registration)).rejects.toMatchObject({ code: "suspended" });
     await expect(place.register()).rejects.toMatchObject({ code: "suspended" });
+  });
+});
+
+describe("the owner's side", () => {
+  const settings = {
+    wire: "noxy",
+    name: "Shop",
+    signingSecret: "a secret of sixteen",
+    open: false,
+    quota: 7,
+    suspended: false,
+  } as const;
+  const opened = (over: object = {}, read: (body: string) => string = (body) => body) =>
+    openOwner({
+      relay: "http://127.0.0.1",
+      app: place.app.app,
+      token: place.app.owner,
+      signer: place.app.root,
+      now: () => place.clock.now,
+      async fetch(url, init) {
+        const response = await place.front.fetch(new Request(url, init));
+        return new Response(read(await response.text()), response);
+      },
+      ...over,
+    });
+
+  it("says, reads back, lists, confirms, and gives an agent a new token", async () => {
+    const owner = await opened();
+    expect(await owner.foreignSettings()).toBeNull();
+    await owner.setForeign(settings);
+    expect(await owner.foreignSettings()).toMatchObject({ ...settings, app: place.app.app, by: "root" });
+    const phone = await place.register({}, null);
+    const [listed] = await owner.foreignDevices();
+    expect(listed).toMatchObject({ device: phone.device, state: "waiting" });
+    if (listed) await owner.confirmForeign(listed, "phone");
+    expect((await owner.foreignDevices())[0]?.state).toBe("active");
+    const token = await owner.grantToken(place.agent.name);
+    await expect(place.principal()).rejects.toThrow();
+    expect(await place.principal(token)).toMatchObject({ agent: place.agent.name });
+    await expect(owner.grantToken("nobody")).rejects.toMatchObject({ relayCode: "invalid" });
+    for (const other of [token, place.alice.token])
+      expect((await place.call(other, "GET", "/v1/foreign")).status).toBe(403);
+  });
+
+  it("key-substitution: a relay gets no keys confirmed but those of the id, and its own settings signed by nobody", async () => {
+    await place.enable();
+    const phone = await place.register({}, null);
+    const [device] = await (await opened()).foreignDevices();
+    if (!device) throw new Error("Nothing is listed.");
+    const owner = await opened();
+    const lies = [
+      { kemKey: base64url(randomBytes(1184)) },
+      { publicKey: base64url(randomBytes(32)) },
+      { identity: "bob" },
+    ];
+    for (const lie of lies)
+      await expect(owner.confirmForeign({ ...device, ...lie }, "phone")).rejects.toThrow(
+        /digest of its keys/,
+      );
+    expect(owner.roster().foreign(phone.device)).toBeUndefined();
+    const forged = JSON.stringify({
+      app: await signObject(await ed25519Signer(randomBytes(32)), {
+        type: "guard/v1/foreign-app",
+        app: place.app.app,
+        ...settings,
+        open: true,
+        time: place.clock.now,
+        by: "root",
+      }),
+    });
+    const told = await opened({}, (body) => (body.startsWith('{"app"') ? forged : body));
+    await expect(told.foreignSettings()).rejects.toMatchObject({ code: "verification_failed" });
   });
 });
 

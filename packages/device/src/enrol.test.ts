@@ -39,6 +39,21 @@ test("an invitation that somebody else used leaves nothing behind", async () => 
   expect(await store.list()).toEqual([]);
 });
 
+test("an invitation that was changed on its way leaves nothing behind, and says so", async () => {
+  const invitation = await p.invite(alice);
+  const changed = enrol({ ...options(), invitation: { ...invitation, app: "A".repeat(43) } });
+  await expect(changed).rejects.toMatchObject({ code: "expired", message: /does not know this invitation/ });
+  const other = enrol({ ...options(), invitation: { ...invitation, identity: "mallory@example.com" } });
+  await expect(other).rejects.toThrow(/does not fit its invitation/);
+  expect(await store.list()).toEqual([]);
+});
+
+test("an invitation that is over names both times: the clock may be what is wrong", async () => {
+  const invitation = await p.invite(alice);
+  const late = enrol({ ...options(), invitation, now: () => invitation.expiresAt + 3_600_000 });
+  await expect(late).rejects.toThrow(/ended at 2.*clock says 2.*Set the clock/);
+});
+
 test("a relay that is away may have taken the keys: they stay, unless a device of that person is there already", async () => {
   const lost = enrol({ ...options(), invitation: await p.invite(alice), fetch: away });
   await expect(lost).rejects.toMatchObject({ code: "unavailable" });

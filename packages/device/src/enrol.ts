@@ -3,6 +3,7 @@
  * relay never sees), and waits until the owner has put the device on the roster of the app that came with it.
  */
 import {
+  type ApiErrorCode,
   ConfigurationError,
   createRelayClient,
   deviceIdOf,
@@ -54,17 +55,33 @@ export interface Enrolling {
   giveUp(): Promise<void>;
 }
 
+/** What a relay says that has not taken a device's keys, and will not. */
+const refusals: ReadonlySet<ApiErrorCode> = new Set([
+  "invalid",
+  "unauthorized",
+  "forbidden",
+  "not_found",
+  "already_decided",
+  "expired",
+  "too_large",
+]);
+
 /**
  * What the store has of this identity already is replaced, and is there again where the enrolment comes to nothing.
- * @throws VerificationError where the invitation is damaged; ExpiredError where it is too old; UnavailableError where
- *   it was used, or the relay is away
+ * @throws VerificationError where the invitation is damaged; ExpiredError where it is too old or the relay does not
+ *   know it; UnavailableError where it was used, or the relay is away
  */
 export async function enrol(options: EnrolOptions): Promise<Enrolling> {
   const { name, origin, store, fetch, now = Date.now } = options;
   const invitation =
     typeof options.invitation === "string" ? parseInvitation(options.invitation) : options.invitation;
   const { relay, app, identity, expiresAt, code } = invitation;
-  if (now() > expiresAt) throw new ExpiredError("The invitation has expired. Ask for a new one.");
+  if (now() > expiresAt) {
+    const [ended, shown] = [expiresAt, now()].map((time) => new Date(time).toISOString());
+    throw new ExpiredError(
+      `The invitation ended at ${ended}, and this device's clock says ${shown}. Set the clock if it is wrong, else ask for a new invitation.`,
+    );
+  }
   if (name.length < 1 || name.length > 100) {
     throw new ConfigurationError("A device's name has 1 to 100 characters.");
   }
@@ -112,9 +129,14 @@ export async function enrol(options: EnrolOptions): Promise<Enrolling> {
     await invited.call("POST", "/v1/enrolments", { body: { enrolment: signed }, schema: z.object({}) });
   } catch (error) {
     // Nor must an outage, which leaves open whether they arrived; but a device that works is worth more.
-    const open = isPassing(error) && error.relayCode !== "already_decided";
-    if (former || !open) await giveUp();
-    throw error;
+    const refused = isGuardError(error) && refusals.has(error.relayCode as ApiErrorCode);
+    if (former || refused) await giveUp();
+    if (!isGuardError(error) || (error.relayCode !== "not_found" && error.relayCode !== "unauthorized"))
+      throw error;
+    throw new ExpiredError(
+      "The relay does not know this invitation: it has ended, or was changed on its way. Ask for a new one.",
+      { cause: error },
+    );
   }
 
   return {

@@ -35,6 +35,9 @@ const nothing: EnrolmentState = {
   problem: null,
 };
 
+/** After these, the same invitation is of no use any more. */
+const ends: ReadonlySet<string> = new Set(["expired", "verification_failed", "validation"]);
+
 export function createEnrolments(options: {
   store: BrowserDeviceStore;
   confinement: Confinement;
@@ -85,11 +88,7 @@ export function createEnrolments(options: {
       if (mine.enrolling) await giveUp(mine.enrolling);
       // Keys that may have arrived, though the relay went away, are told of.
       else await onProfiles();
-      const over =
-        isGuardError(error) &&
-        (error.code === "expired" ||
-          error.code === "verification_failed" ||
-          error.relayCode === "already_decided");
+      const over = isGuardError(error) && (ends.has(error.code) || error.relayCode === "already_decided");
       if (over) state.set(nothing);
       fail(error, over ? "none" : "invited");
     }

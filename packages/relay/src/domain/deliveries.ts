@@ -13,7 +13,7 @@ export interface Delivery {
 }
 
 /** Why the relay ends a connection. */
-export type EndReason = "revoked" | "waiting" | "closing";
+export type EndReason = "revoked" | "waiting";
 
 /** One connection of a device. */
 export interface DeliverySink {
@@ -40,8 +40,6 @@ export interface Deliveries {
    * Null: forgotten, or suspended.
    */
   review(app: string, stateOf: (device: string) => DeviceState | null, devices?: readonly string[]): void;
-  /** Ends all connections. */
-  close(): void;
 }
 
 interface Connection {
@@ -89,11 +87,6 @@ export function newDeliveries(): Deliveries {
           }
         }
       }
-    },
-    close() {
-      for (const [app, devices] of [...apps])
-        for (const device of [...devices.keys()])
-          for (const connection of of(app, device)) end(app, device, connection, "closing");
     },
   };
 }

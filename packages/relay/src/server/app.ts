@@ -180,7 +180,6 @@ export function httpApp(options: AppOptions): HttpApp {
     async drain() {
       closing = true;
       context.hub.close();
-      context.deliveries.close();
       if (inFlight > 0) {
         await new Promise<void>((resolve) => {
           idle = resolve;

@@ -56,10 +56,9 @@ interface Admitted {
 
 const { ErrorCode, ResponseStatus } = wire;
 
-const endings: Readonly<Record<EndReason, DeviceRefusal | null>> = {
+const endings: Readonly<Record<EndReason, DeviceRefusal>> = {
   revoked: new DeviceRefusal(ErrorCode.DEVICE_REVOKED, "This device was revoked. Register a new one."),
   waiting: new DeviceRefusal(ErrorCode.UNAUTHORIZED, "This device waits for the owner's confirmation.", true),
-  closing: null,
 };
 const renewed = new DeviceRefusal(
   ErrorCode.UNAUTHORIZED,
@@ -112,7 +111,7 @@ export function openSession(shared: Wire, leg: Leg): Session {
         end(reason) {
           const subscribed = found.outbox !== null;
           if (admitted === found) leave(endings[reason]);
-          if (subscribed && endings[reason]) void sendError("", endings[reason]);
+          if (subscribed) void sendError("", endings[reason]);
           void inTurn("", async () => leg.end());
         },
       }),

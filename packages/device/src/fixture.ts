@@ -130,7 +130,12 @@ export async function party() {
 
   async function device(
     identity: string,
-    options: { store?: DeviceStore; fetch?: Fetch; onProblem?: (error: unknown) => void } = {},
+    options: {
+      store?: DeviceStore;
+      fetch?: Fetch;
+      now?: () => number;
+      onProblem?: (error: unknown) => void;
+    } = {},
   ): Promise<Device> {
     const { store = memoryDeviceStore(), ...rest } = options;
     const invitation = await invite(identity);

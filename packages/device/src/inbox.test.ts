@@ -56,6 +56,20 @@ test("lists what can be answered, most dangerous first, then what ends first; wh
   expect(inbox.ended(ending)).toBe("It is expired.");
 });
 
+test("a device whose clock runs ahead says why it shows nothing, once for each request", async () => {
+  const ahead = await p.device(bob, { now: () => p.now() + 3_600_000 });
+  inbox.add(ahead);
+  const asked = await p.ask();
+  await until(() => remarks.length > 0);
+  expect(remarks[0]).toMatch(
+    /^refund \S{8} is open at the relay, but ended at .* this device's clock.*Set the clock/,
+  );
+  p.clock.now += 1000;
+  await inbox.accept(ahead, await ahead.get(asked.request));
+  expect(remarks).toHaveLength(1);
+  expect(ids()).toEqual([]);
+});
+
 test("stale-delivery: a view from before an answer, opened late, does not bring the request back", async () => {
   inbox.add(device);
   const asked = await p.ask();

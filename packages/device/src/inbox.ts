@@ -78,7 +78,11 @@ export function createInbox(options: {
       if (!followed.has(device) || isStale(id, opened)) return;
       const before = found.get(id);
       if (opened.closed === null) found.set(id, { device, identity, opened });
-      else end(id, opened, opened.closed, before);
+      else {
+        const known = before ?? over.get(view.request) ?? over.get(id);
+        if (!known && view.state === "pending" && opened.state === "expired") reportClock(opened);
+        end(id, opened, opened.closed, before);
+      }
     } catch (error) {
       if (!isGuardError(error)) throw error;
       if (isPassing(error)) {
@@ -89,6 +93,15 @@ export function createInbox(options: {
       report(`Request ${view.request.slice(0, 8)} is not shown to ${identity}: ${error.message}`);
     }
     onChange();
+  }
+
+  /** Nothing of it is shown, and a clock that runs ahead would keep every request from its person in silence. */
+  function reportClock({ tool, request, expiresAt }: OpenedRequest): void {
+    const [ended, shown] = [expiresAt, now()].map((time) => new Date(time).toISOString());
+    report(
+      `${tool} ${request.slice(0, 8)} is open at the relay, but ended at ${ended} by this device's clock, which says ${shown}. ` +
+        "Set the clock if it is wrong.",
+    );
   }
 
   function isStale(id: string, { request, version }: OpenedRequest): boolean {

@@ -7,6 +7,7 @@ import { visible } from "@guard/device";
 import type { RefObject } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Unconfirmed } from "../enrol/unconfirmed.tsx";
+import { fragmentOf } from "../state/routes.ts";
 import type { Connection, Session, SessionState } from "../state/session.ts";
 import { itemId, kept, type Places, sorted } from "./places.ts";
 import { RequestRow } from "./row.tsx";
@@ -83,6 +84,12 @@ export function InboxView(props: {
           <p class="empty">
             Requests appear here by themselves as soon as an agent asks. What was asked before this device was
             enrolled is not shown here.
+            {state.remarks.length > 0 && (
+              <>
+                {" "}
+                What could not be shown is noted under <a href={fragmentOf({ view: "devices" })}>Devices</a>.
+              </>
+            )}
           </p>
           <Unconfirmed connections={state.connections ?? []} />
         </>

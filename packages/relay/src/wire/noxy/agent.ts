@@ -3,9 +3,9 @@
  * the agent on the roster stops it here too. Every answer repeats the call's request id.
  */
 import { create } from "@bufbuild/protobuf";
-import type { handleUnaryCall, Metadata, ServerUnaryCall } from "@grpc/grpc-js";
+import { type handleUnaryCall, type Metadata, type ServerUnaryCall, status } from "@grpc/grpc-js";
 import { agent as wire } from "@guard/wires/noxy";
-import type { AgentPrincipal } from "../../domain/context.ts";
+import type { AgentPrincipal, Principal } from "../../domain/context.ts";
 import {
   type DeliveryStatus,
   decisionOutcome,
@@ -41,7 +41,7 @@ export function agentHandlers(shared: Wire) {
       shared,
       async (principal, request) => {
         const { requestId, kyberCt: kemCiphertext, nonce, ciphertext, ttlSeconds } = request;
-        const { status, decision } = await routeDecision(context, principal, {
+        const { status: given, decision } = await routeDecision(context, principal, {
           device: request.targetDeviceId,
           decision: request.decisionId,
           ttlSeconds,
@@ -51,7 +51,7 @@ export function agentHandlers(shared: Wire) {
         });
         return create(wire.DeliveryOutcomeSchema, {
           requestId,
-          status: statuses[status],
+          status: statuses[given],
           decisionId: decision,
         });
       },
@@ -75,13 +75,13 @@ export function agentHandlers(shared: Wire) {
     ),
 
     getQuota: unary<wire.GetQuotaRequest, wire.GetQuotaResponse>(shared, async (principal, { requestId }) => {
-      const { name, total, remaining, status } = await quotaOf(context, principal);
+      const { name, total, remaining, status: given } = await quotaOf(context, principal);
       return create(wire.GetQuotaResponseSchema, {
         requestId,
         appName: name,
         quotaTotal: BigInt(total),
         quotaRemaining: BigInt(remaining),
-        status: status === "active" ? wire.QuotaStatus.QUOTA_ACTIVE : wire.QuotaStatus.QUOTA_SUSPENDED,
+        status: given === "active" ? wire.QuotaStatus.QUOTA_ACTIVE : wire.QuotaStatus.QUOTA_SUSPENDED,
       });
     }),
 
@@ -106,18 +106,26 @@ function unary<I extends { readonly requestId: string }, O>(
   shared: Wire,
   answer: Unary<I, O>,
 ): handleUnaryCall<I, O> {
-  return (call, callback) => {
+  return async (call, callback) => {
+    const started = performance.now();
     call.sendMetadata(greeting());
-    admit(shared, call)
-      .then((principal) => answer(principal, call.request, call))
-      .then(
-        (reply) => callback(null, reply),
-        (error) => callback(grpcError(error, shared.logger)),
-      );
+    let principal: Principal | null = null;
+    let code = status.OK;
+    try {
+      principal = await admit(shared, call);
+      callback(null, await answer(agentOnly(principal), call.request, call));
+    } catch (error) {
+      const failed = grpcError(error, shared.logger);
+      code = failed.code;
+      callback(failed);
+    }
+    const ms = Math.round(performance.now() - started);
+    const { app, kind } = principal ?? {};
+    shared.logger?.info({ wire: "noxy", route: call.getPath(), status: code, ms, app, as: kind }, "call");
   };
 }
 
-async function admit<I, O>(shared: Wire, call: ServerUnaryCall<I, O>): Promise<AgentPrincipal> {
+async function admit<I, O>(shared: Wire, call: ServerUnaryCall<I, O>): Promise<Principal> {
   const token = bearer(call.metadata);
   const principal = token === null ? null : await authenticate(shared.context, token);
   if (principal === null) {
@@ -128,8 +136,13 @@ async function admit<I, O>(shared: Wire, call: ServerUnaryCall<I, O>): Promise<A
   const bytes =
     typeof request === "object" && request !== null && "ciphertext" in request ? request.ciphertext : null;
   pay(shared.rates.app, principal.app, bytes instanceof Uint8Array ? bytes.length : 0);
-  if (principal.kind !== "agent") return refuse("forbidden", "This call is for the token of an agent.");
   return principal;
+}
+
+function agentOnly(principal: Principal): AgentPrincipal {
+  return principal.kind === "agent"
+    ? principal
+    : refuse("forbidden", "This call is for the token of an agent.");
 }
 
 /** Tokens are taken from the metadata alone. */

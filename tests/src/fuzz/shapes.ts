@@ -74,17 +74,27 @@ const signature = either(
 );
 export const signed = exactly({ body: text(), signature });
 
-type Terms = { approvers: string[]; quorum: number; rejections: number; requester: string | null };
+type Terms = {
+  approvers: string[];
+  quorum: number;
+  rejections: number;
+  requester: string | null;
+  unsigned?: string;
+};
 const terms: Test = (value) => {
-  const shape = exactly({
-    approvers: list(text(1, 320), 1, 100),
-    quorum: whole,
-    rejections: whole,
-    editable: one(true, false),
-    requester: orNull(text(1, 320)),
-  });
+  const shape = exactly(
+    {
+      approvers: list(text(1, 320), 1, 100),
+      quorum: whole,
+      rejections: whole,
+      editable: one(true, false),
+      requester: orNull(text(1, 320)),
+    },
+    { unsigned: one("noxy") },
+  );
   if (!shape(value)) return false;
-  const { approvers, quorum, rejections, requester } = value as Terms;
+  const { approvers, quorum, rejections, requester, unsigned } = value as Terms;
+  if (unsigned !== undefined && quorum !== 1) return false;
   const sorted = [...new Set(approvers)].sort();
   const others = sorted.filter((identity) => identity !== requester).length;
   return (
@@ -112,8 +122,20 @@ const change = either(
     origin: text(1, 300),
   }),
   exactly({
+    kind: one("foreign"),
+    device: digest,
+    identity: text(1, 320),
+    wire: one("noxy"),
+    publicKey: bytes(32),
+    kemKey: bytes(1184),
+    name: text(1, 100),
+  }),
+  exactly({
     kind: one("revoke"),
-    target: exactly({ kind: one("admin", "identity", "agent", "relay", "device"), id: text(1, 320) }),
+    target: exactly({
+      kind: one("admin", "identity", "agent", "relay", "device", "foreign"),
+      id: text(1, 320),
+    }),
     reason: orNull(text(1, 500)),
   }),
   exactly({ kind: one("suspend"), agent: name, reason: orNull(text(1, 500)) }),
@@ -145,12 +167,14 @@ const header = exactly({
   requestDigest: digest,
   actionDigest: digest,
   ciphertextHash: digest,
-  recipients: list(exactly({ device: digest, wrapHash: digest }), 1, 200),
+  recipients: list(exactly({ device: digest, wrapHash: digest }), 0, 200),
 });
 type Times = { createdAt: number; expiresAt: number; useBy: number };
 const inOrder = ({ createdAt, expiresAt, useBy }: Times) => createdAt < expiresAt && expiresAt <= useBy;
-const distinct = (recipients: { device: string }[]) =>
-  new Set(recipients.map(({ device }) => device)).size === recipients.length;
+type Asked = { recipients: { device: string }[]; terms: Terms };
+const sealedTo = ({ recipients, terms }: Asked) =>
+  new Set(recipients.map(({ device }) => device)).size === recipients.length &&
+  (recipients.length > 0 || terms.unsigned !== undefined);
 
 /** By `type`: whether a value is one. */
 export const shapes: Readonly<Record<string, Test>> = {
@@ -183,10 +207,33 @@ export const shapes: Readonly<Record<string, Test>> = {
     roster: head,
     time,
   }),
-  "guard/v1/request": (value) =>
-    header(value) &&
-    inOrder(value as Times) &&
-    distinct((value as { recipients: { device: string }[] }).recipients),
+  "guard/v1/unsigned": exactly({
+    type: one("guard/v1/unsigned"),
+    ...act,
+    requestDigest: digest,
+    actionDigest: digest,
+    effective: digest,
+    decision: one("approve", "reject"),
+    response: one(null),
+    identity: text(),
+    wire: one("noxy"),
+    reference: text(1, 200),
+    roster: head,
+    time,
+  }),
+  "guard/v1/foreign-app": exactly({
+    type: one("guard/v1/foreign-app"),
+    app: digest,
+    wire: one("noxy"),
+    name: text(1, 100),
+    signingSecret: orNull(text(16, 500)),
+    open: one(true, false),
+    quota: orNull(whole),
+    suspended: one(true, false),
+    time,
+    by: text(),
+  }),
+  "guard/v1/request": (value) => header(value) && inOrder(value as Times) && sealedTo(value as Asked),
   "guard/v1/paper": exactly({
     type: one("guard/v1/paper"),
     ...asked,

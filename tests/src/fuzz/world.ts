@@ -1,14 +1,16 @@
 /**
  * Valid inputs, made by the real code: a relay in memory, an owner, people with devices, and an agent that had
- * one action approved, one edited, one rejected and one left open. Everything that crossed the wire is kept.
+ * one action approved, one edited, one rejected, one left open, and one approved over another system's wire. Everything that crossed the wire is kept.
  */
 import {
   agentKeys,
+  base64url,
   type Connection,
   canonicalJson,
   createGuard,
   createRelayClient,
   ed25519Signer,
+  foreignDeviceIdOf,
   formatConnection,
   foundApp,
   fromBase64url,
@@ -100,6 +102,14 @@ export async function createWorld(): Promise<World> {
     devices.push(await openDevice({ profile, store, fetch }));
   }
   const [alice] = devices as [Device];
+  await owner.setForeign({
+    ...{ wire: "noxy", name: "Shop", signingSecret: "a secret of this app", open: false },
+    ...{ quota: 1000, suspended: false },
+  });
+  const keysThere = { publicKey: base64url(randomBytes(32)), kemKey: base64url(randomBytes(1184)) };
+  const there = { wire: "noxy", identity: people[0] as string, ...keysThere } as const;
+  const foreign = foreignDeviceIdOf({ app: owner.app, ...there });
+  await owner.append({ kind: "foreign", device: foreign, ...there, name: "phone" });
   const evidence = memoryEvidence();
   const options = { connection: formatConnection(connection), approvers: people, rosterStore: null, fetch };
   const guard = createGuard({ ...options, evidence, policy: [{ tool: "look*", then: "allow" }] });
@@ -114,6 +124,20 @@ export async function createWorld(): Promise<World> {
   await answered(guard, alice, { amount: 5 }, { decision: "reject", reason: "no" });
   await guard.check({ tool: "refund", args: { amount: 3, note: ["open", { deep: [null, true, 1.5] }] } });
   await guard.close();
+  const elsewhere = createGuard({
+    ...options,
+    evidence: memoryEvidence(),
+    acceptUnsignedOutcomes: true,
+    relay: {
+      wire: "noxy",
+      pinned: true,
+      ask: async () => {},
+      answer: async () => ({ decision: "approve", identity: people[0] as string, reference: "0b7c" }),
+      close: async () => {},
+    },
+  });
+  await elsewhere.run({ tool: "refund", args: { amount: 8 } }, async () => "done");
+  await elsewhere.close();
 
   const keys = await agentKeys(fromBase64url(connection.seed));
   const client = createRelayClient({ url, token: connection.token, fetch });

@@ -9,12 +9,14 @@ import {
   readConsume,
   readEnrolment,
   readEntry,
+  readForeignApp,
   readHeader,
   readInvite,
   readReceipt,
   readReport,
   readStatement,
   readTokenGrant,
+  readUnsigned,
   type Signed,
 } from "@guard/core";
 import { maxSnapshotDepth, snapshot } from "../../../../packages/core/src/action/snapshot.ts";
@@ -26,22 +28,24 @@ import { shapes } from "../shapes.ts";
 import { expect, guarded, type Target } from "../target.ts";
 import type { World } from "../world.ts";
 
-const unsigned = (read: (text: string) => unknown) => (signed: Signed) => read(signed.body);
+const bare = (read: (text: string) => unknown) => (signed: Signed) => read(signed.body);
 
 const readers: Readonly<Record<string, (signed: Signed) => unknown>> = {
   "guard/v1/cancel": readCancel,
   "guard/v1/checkpoint": readCheckpoint,
   "guard/v1/consume": readConsume,
   "guard/v1/enrolment": readEnrolment,
+  "guard/v1/foreign-app": readForeignApp,
   "guard/v1/invite": readInvite,
-  "guard/v1/paper": unsigned(readPaper),
+  "guard/v1/paper": bare(readPaper),
   "guard/v1/receipt": readReceipt,
-  "guard/v1/reply": unsigned(readReply),
+  "guard/v1/reply": bare(readReply),
   "guard/v1/report": readReport,
   "guard/v1/request": readHeader,
   "guard/v1/roster": readEntry,
   "guard/v1/statement": readStatement,
   "guard/v1/token": readTokenGrant,
+  "guard/v1/unsigned": readUnsigned,
 };
 
 export function canonicalTargets({ bodies }: World): Target[] {
@@ -116,12 +120,14 @@ export function canonicalTargets({ bodies }: World): Target[] {
         "readConsume",
         "readEnrolment",
         "readEntry",
+        "readForeignApp",
         "readHeader",
         "readInvite",
         "readReceipt",
         "readReport",
         "readStatement",
         "readTokenGrant",
+        "readUnsigned",
       ],
       seeds: Object.values(bodies).flat(),
       runs: 3000,

@@ -31,6 +31,8 @@ const unchanged = [
   "consume",
   "report",
   "cancel",
+  "app",
+  "unsigned",
 ];
 
 export async function relayTargets(): Promise<Target[]> {

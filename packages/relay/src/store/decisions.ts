@@ -95,7 +95,7 @@ const queue = query((a: InApp & { device: string }) =>
     .where("app", "=", a.app)
     .where("device", "=", a.device)
     .where("nonce", "is not", sql.lit(null))
-    .orderBy("n"),
+    .orderBy("number"),
 );
 const countQueue = query((a: InApp & { device: string }) =>
   sqlite

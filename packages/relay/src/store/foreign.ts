@@ -77,7 +77,7 @@ const revoke = query((a: InApp & { device: string }) =>
     .where("device", "=", a.device),
 );
 
-// Literals, so that the planner sees that the partial index fits.
+// Literals, as in requests.ts.
 const unproven = sql<boolean>`proof IS NULL AND kept = 0`;
 const proven = sql<boolean>`(proof IS NOT NULL OR kept = 1)`;
 const countIn = (which: typeof unproven) =>

@@ -229,6 +229,20 @@ describe.each<LegName>(["stream", "browser"])("on the %s leg", (leg) => {
     payloadOf(await theirs.subscribe(), "subscribeDecisions");
   });
 
+  test("quota-exhaustion: a device has so many connections, and the oldest make room", async () => {
+    place = await noxyPlace({ limits: { streams: 3 } });
+    const { subscribed, billing } = place;
+    const other = await subscribed(alice, leg);
+    const first = await subscribed(alice, leg);
+    const more = [];
+    for (let i = 0; i < 4; i++) more.push(await subscribed(alice, leg, first.keys));
+    await Promise.all([first.ended, more[0]?.ended]);
+    const { decision } = await billing.send(alice, {});
+    const left = [other, ...more.slice(1)];
+    for (const device of left) expect((await device.decision()).decision).toBe(decision);
+    expect([first.waiting(), more[0]?.waiting()]).toEqual([0, 0]);
+  });
+
   test("subscribing again starts over, unsubscribing keeps what comes", async () => {
     place = await noxyPlace();
     const { billing, subscribed } = place;

@@ -94,27 +94,32 @@ export function openSession(shared: Wire, leg: Leg): Session {
   /** From now on the session is for this device. Nothing may be awaited between its admission and this. */
   function admit(device: AdmittedDevice): Admitted {
     leave(null);
+    const disconnect = context.deliveries.connect(device, {
+      send(delivery) {
+        found.outbox?.push(delivery);
+        return found.outbox !== null;
+      },
+      activated() {
+        // Coming back it is let in, whatever its client makes of the refusal.
+        if (found.refused) void inTurn("", async () => leg.end());
+      },
+      end(reason) {
+        const subscribed = found.outbox !== null;
+        if (admitted === found) leave(endings[reason]);
+        if (subscribed) void sendError("", endings[reason]);
+        void inTurn("", async () => leg.end());
+      },
+    });
+    const exit = shared.enter(device, open);
     const found: Admitted = {
       device,
       session: randomUUID(),
       outbox: null,
       refused: false,
-      leave: context.deliveries.connect(device, {
-        send(delivery) {
-          found.outbox?.push(delivery);
-          return found.outbox !== null;
-        },
-        activated() {
-          // Coming back it is let in, whatever its client makes of the refusal.
-          if (found.refused) void inTurn("", async () => leg.end());
-        },
-        end(reason) {
-          const subscribed = found.outbox !== null;
-          if (admitted === found) leave(endings[reason]);
-          if (subscribed) void sendError("", endings[reason]);
-          void inTurn("", async () => leg.end());
-        },
-      }),
+      leave() {
+        disconnect();
+        exit();
+      },
     };
     admitted = found;
     // Nobody would end what was admitted after its connection had gone.
@@ -132,7 +137,8 @@ export function openSession(shared: Wire, leg: Leg): Session {
   /** Before a device is known: anybody may send this. */
   async function enter(request: wire.DeviceRequest, bytes: number): Promise<Payload> {
     const { payload, appId } = request;
-    pay(shared.rates.first, `${appId} ${leg.address}`, bytes);
+    // An app's id has 43 characters; nobody makes the relay remember more.
+    pay(shared.rates.first, `${appId.slice(0, 50)} ${leg.address}`, bytes);
     const registration = payload.case === "registerDevice" ? registrationOf(payload.value) : null;
     const keys =
       registration ?? keysOf(payload.case === "authenticate" ? payload.value.devicePubkeys : undefined);

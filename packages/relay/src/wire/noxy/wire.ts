@@ -4,6 +4,7 @@
  */
 import type { Logger } from "pino";
 import type { Context } from "../../domain/context.ts";
+import type { ForeignDevice } from "../../domain/foreign-devices.ts";
 import { Refusal } from "../../domain/refusal.ts";
 import { type Rates, rates } from "../../server/rates.ts";
 import { type Seen, seenNonces } from "./fresh.ts";
@@ -20,6 +21,8 @@ export interface Wire {
   readonly context: Context;
   readonly logger: Logger | null;
   readonly sessions: Set<Open>;
+  /** Counts one connection of a device; past the limit the oldest of them ends. @returns what takes it off again */
+  enter(device: ForeignDevice, session: Open): () => void;
   readonly rates: {
     /** By app: agents' calls and known devices' messages. */
     readonly app: Rates;
@@ -39,10 +42,21 @@ const remembered = 10 * 60;
 export function newWire(context: Context, logger: Logger | null): Wire {
   const { limits } = context;
   const nonces = new Map<string, Seen>();
+  const connections = new Map<string, Set<Open>>();
   return {
     context,
     logger,
     sessions: new Set(),
+    enter({ app, device }, session) {
+      const name = `${app} ${device}`;
+      const open = connections.get(name) ?? new Set();
+      connections.set(name, open.add(session));
+      if (open.size > limits.streams) open.values().next().value?.end();
+      return () => {
+        open.delete(session);
+        if (open.size === 0) connections.delete(name);
+      };
+    },
     rates: {
       app: rates(limits.foreignRate),
       first: rates(limits.foreignFirstRate),

@@ -134,6 +134,8 @@ describe("guard verify", () => {
 describe("a whole life", () => {
   test("init, agent, invite and enrol, roster, suspend, revoke, renew", async () => {
     const { url, relay } = await served();
+    const short = await run(["init", "--relay", url], { GUARD_PASSPHRASE: "short" });
+    expect(short).toMatchObject({ code: 1, err: expect.stringMatching(/8 characters or more/) });
     const init = await run(["init", "--relay", url]);
     expect(init).toMatchObject({ code: 0, err: "" });
     const app = /App\s+(\S{43})/.exec(init.out)?.[1] as string;

@@ -1,7 +1,8 @@
 /** `guard init`: founds an app at a relay. */
 import { ConfigurationError, ed25519Signer, foundApp, randomBytes } from "@guard/core";
+import { writePrivately } from "@guard/device/node";
 import type { Command } from "commander";
-import { writeRootKey } from "../root-key.ts";
+import { lockSeed } from "../root-key.ts";
 import { askSecret, newPassphrase, print } from "../terminal.ts";
 import { homeOf } from "./context.ts";
 
@@ -34,8 +35,11 @@ Example:
       const secret = await newPassphrase();
       const rootSeed = randomBytes(32);
       const signer = await ed25519Signer(rootSeed);
-      const owner = await foundApp({ relay: options.relay, operatorToken, signer, roster: home.roster });
-      await writeRootKey(home.rootKeyFile, rootSeed, secret);
+      // Refused here or not at all: an app whose root key could not be kept is of no use to anybody.
+      const locked = await lockSeed(rootSeed, secret);
+      const owner = await foundApp({ relay: options.relay, operatorToken, signer });
+      await writePrivately(home.rootKeyFile, locked, home.directory);
+      await home.roster.save(owner.roster().entries);
       await home.saveOwner({ version: 1, relay: owner.relay, app: owner.app, token: owner.token });
       print(`App        ${owner.app}`);
       print(

@@ -229,6 +229,8 @@ export function connectDevice({
     frames,
     /** The same as it came on the browser leg. */
     texts: () => texts,
+    /** How many requests were made. */
+    asked: () => count,
     /** How many pushes nobody has taken with `next`. */
     waiting: () => pushed.length,
     request,

@@ -71,9 +71,8 @@ export function openRpc(limits: Limits): Rpc {
       const done = new Promise<void>((resolve) => {
         idle = resolve;
       });
-      const late = setTimeout(() => server.forceShutdown(), grace);
+      for (const each of injectors.get(server) ?? []) each.drain(grace);
       await done;
-      clearTimeout(late);
     },
   };
 }
@@ -93,6 +92,7 @@ export function rpcConnections(server: Server, options: RpcConnections): Connect
   );
   const connections = server.createConnectionInjector(credentials);
   passLiveStreams(server);
+  injectors.set(server, [...(injectors.get(server) ?? []), connections]);
   return connections;
 }
 
@@ -113,6 +113,7 @@ function passLiveStreams(server: Server): void {
   }
 }
 
+const injectors = new WeakMap<Server, ConnectionInjector[]>();
 const callers = new WeakMap<Metadata, string>();
 
 /** The address of a call's caller, as HTTP knows it. No metadata of the caller's own can say otherwise. */

@@ -166,7 +166,7 @@ test("a relay that closes lets calls finish, refuses further ones, and cuts what
   stubborn.write(create(device.DeviceRequestSchema, { requestId: "a" }));
   await once(stubborn, "data");
   const cut = once(stubborn, "error");
-  const closed = place.rpc.close(300);
+  const closed = place.rpc.close(1_500);
   await expect(place.quota(place.rpcClient())).rejects.toMatchObject({ code: status.UNAVAILABLE });
   release();
   expect(await asked).toMatchObject({ quotaTotal: 7n });

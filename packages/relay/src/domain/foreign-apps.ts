@@ -29,10 +29,21 @@ export async function setForeignApp(context: Context, principal: Principal, sign
 export const viewForeignApp = (context: Context, { app }: Principal): Signed | null =>
   context.store.foreign.app(app);
 
+/** By app, what its text says: reading one takes longer than storing a decision does, and it seldom changes. */
+const known = new Map<string, { readonly body: string; readonly settings: ForeignApp }>();
+const mostKnown = 1000;
+
 /** What the owner said last. The same words where there is no such app (cross-tenant). @throws ForeignRefusal */
 export function settingsOf(tables: Pick<Tables, "foreign">, app: string): ForeignApp {
   const signed = tables.foreign.app(app);
-  return signed ? readForeignApp(signed) : noApp();
+  if (!signed) return noApp();
+  const there = known.get(app);
+  if (there?.body === signed.body) return there.settings;
+  const settings = readForeignApp(signed);
+  known.delete(app);
+  known.set(app, { body: signed.body, settings });
+  if (known.size > mostKnown) known.delete(known.keys().next().value as string);
+  return settings;
 }
 
 /** {@link settingsOf} of an app that is not suspended. */

@@ -34,6 +34,9 @@ export function print(figure: Figure): void {
   process.stdout.write(`${JSON.stringify(line)}\n`);
 }
 
+/** The machine's monotonic clock in milliseconds: the same in every process. */
+export const clock = (): number => Number(process.hrtime.bigint()) / 1e6;
+
 /** The value below which a share of `samples` lies (nearest rank). */
 export function percentile(samples: readonly number[], share: number): number {
   const sorted = [...samples].sort((a, b) => a - b);

@@ -25,11 +25,16 @@ const limits: NonNullable<RelayOptions["limits"]> = {
   tokenRate: { perSecond: 1_000_000, burst: 1_000_000 },
   addressRate: { perSecond: 1_000_000, burst: 1_000_000 },
   streams: 100_000,
+  foreignRate: { perSecond: 1_000_000, burst: 1_000_000 },
+  foreignFirstRate: { perSecond: 1_000_000, burst: 1_000_000 },
+  foreignWaiting: 10_000,
 };
 
-export async function startInstallation(): Promise<Installation> {
+/** `durable: false` keeps the database in memory, which only a figure beside a durable one may ask for. */
+export async function startInstallation({ durable } = { durable: true }): Promise<Installation> {
   const directory = mkdtempSync(join(tmpdir(), "guard-bench-"));
-  const options = { database: join(directory, "relay.db"), operatorToken, limits };
+  const database = durable ? join(directory, "relay.db") : ":memory:";
+  const options = { database, operatorToken, limits };
   const child = fork(join(import.meta.dirname, "processes", "relay.ts"), [JSON.stringify(options)]);
   const [url] = (await once(child, "message")) as [string];
   const found = async () =>

@@ -17,9 +17,9 @@ import {
   requestViewSchema,
 } from "@guard/core";
 import { type Device, enrolOwn, memoryDeviceStore, openDevice } from "@guard/device";
-import { percentile, print } from "../figure.ts";
+import { clock, percentile, print } from "../figure.ts";
 import { startInstallation } from "../installation.ts";
-import { clock, type Said } from "../processes/agents.ts";
+import type { Said } from "../processes/agents.ts";
 
 const apps = 20;
 const agentsOfApp = 50;

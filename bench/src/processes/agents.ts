@@ -4,13 +4,12 @@
  */
 import { createGuard, memoryEvidence } from "@guard/core";
 import { oneKiB } from "../asking.ts";
+import { clock } from "../figure.ts";
 
 export type Said =
   | { readonly kind: "asked"; readonly agent: number; readonly request: string }
-  /** By the machine's monotonic clock, in milliseconds: the same in every process. */
+  /** By {@link clock}. */
   | { readonly kind: "ran"; readonly agent: number; readonly at: number };
-
-export const clock = () => Number(process.hrtime.bigint()) / 1e6;
 
 const say = (said: Said) => process.send?.(said);
 

@@ -6,6 +6,7 @@
 import { create } from "@bufbuild/protobuf";
 import { agent, agentService } from "@guard/wires/noxy";
 import { SendDecisionAndWaitNoDecisionIdError } from "./errors.ts";
+import { newListener } from "./listen.ts";
 import {
   type CallOptions,
   checkCall,
@@ -16,22 +17,17 @@ import {
   type SendDecisionAndWaitOptions,
   type WaitForDecisionOutcomeOptions,
 } from "./options.ts";
-import { type Asking, pollLoop } from "./poll.ts";
 import { accepted, newSender, noDecision } from "./send.ts";
-import { type Calling, openTransport } from "./transport.ts";
+import { openTransport } from "./transport.ts";
 import {
   known,
   type NoxyDeliveryOutcome,
   type NoxyGetDecisionOutcomeResponse,
   type NoxyGetQuotaResponse,
-  NoxyHumanDecisionOutcome,
   type NoxyIdentityDevice,
   type NoxyIdentityId,
   NoxyQuotaStatus,
 } from "./types.ts";
-
-/** For how long our relay holds a question, in milliseconds: below what proxies allow a silent call. */
-const longestHold = 55_000;
 
 export interface NoxyAgentClient {
   /**
@@ -87,20 +83,10 @@ export interface NoxyAgentClient {
 export function initNoxyAgentClient(config: NoxyConfig): NoxyAgentClient {
   checkConfig(config);
   const transport = openTransport(config);
-  const { devicesOf, send } = newSender(transport, config.decisionTtlSeconds);
+  const { devicesOf, send } = newSender(transport);
 
-  async function outcomeOf(
-    decisionId: string,
-    identityId: string,
-    calling: Calling,
-  ): Promise<NoxyGetDecisionOutcomeResponse> {
-    const { requestId, pending, outcome } = await transport.call(
-      agentService.getDecisionOutcome,
-      (requestId) => create(agent.GetDecisionOutcomeRequestSchema, { requestId, decisionId, identityId }),
-      calling,
-    );
-    return { requestId, pending, outcome: known(NoxyHumanDecisionOutcome, outcome, "outcome") };
-  }
+  const ttlSeconds = config.decisionTtlSeconds;
+  const { outcomeOf, waitFor } = newListener(transport);
 
   async function wait(
     options: WaitForDecisionOutcomeOptions,
@@ -108,19 +94,13 @@ export function initNoxyAgentClient(config: NoxyConfig): NoxyAgentClient {
   ): Promise<NoxyGetDecisionOutcomeResponse> {
     const checked = checkWait("waitForDecisionOutcome", options, ["decisionId", "identityId"]);
     const { decisionId, identityId } = options;
-    const signal = transport.ending(options.signal);
-    const ask = ({ left }: Asking) =>
-      outcomeOf(decisionId, identityId, {
-        signal,
-        hold: transport.holds() ? Math.min(longestHold, Math.floor(left)) : 0,
-      });
-    return pollLoop(ask, { ...checked, decisionId, signal, answered, holds: transport.holds });
+    return waitFor({ ...checked, decisionId, identityId, answered });
   }
 
   return {
     async sendDecision(identityId, actionable, options = {}) {
       checkCall("sendDecision", options);
-      return send(identityId, actionable, options);
+      return send(identityId, actionable, { ...options, ttlSeconds });
     },
     async getDecisionOutcome(decisionId, identityId, options = {}) {
       checkText("getDecisionOutcome", "decisionId", decisionId);
@@ -131,7 +111,7 @@ export function initNoxyAgentClient(config: NoxyConfig): NoxyAgentClient {
     waitForDecisionOutcome: (options) => wait(options, false),
     async sendDecisionAndWaitForOutcome(identityId, actionable, options = {}) {
       checkWait("sendDecisionAndWaitForOutcome", options);
-      const deliveries = await send(identityId, actionable, { signal: options.signal });
+      const deliveries = await send(identityId, actionable, { signal: options.signal, ttlSeconds });
       const delivery = deliveries.find(accepted);
       if (delivery) return wait({ ...options, decisionId: delivery.decisionId, identityId }, true);
       throw new SendDecisionAndWaitNoDecisionIdError(noDecision(identityId, deliveries), {

@@ -43,8 +43,7 @@ const longestTimer = 2 ** 31 - 1;
 const waitKeys = ["initialPollIntervalMs", "maxPollIntervalMs", "maxWaitMs", "backoffMultiplier", "signal"];
 
 /** @throws ConfigurationError that names the option */
-export function checkConfig(config: NoxyConfig): void {
-  const who = "initNoxyAgentClient";
+export function checkConfig(config: NoxyConfig, who = "initNoxyAgentClient"): void {
   checkKeys(who, config, ["endpoint", "authToken", "decisionTtlSeconds", "tls"]);
   checkText(who, "endpoint", config.endpoint);
   checkText(who, "authToken", config.authToken);

@@ -15,13 +15,22 @@ import { known, type NoxyDeliveryOutcome, NoxyDeliveryStatus, type NoxyIdentityD
 /** Devices that one sending routes to at once. */
 const routedAtOnce = 8;
 
+export interface Sending extends Calling {
+  /** How long it may be answered. */
+  readonly ttlSeconds: number;
+  /** The same id for the same device is one sending, at our relay as at Noxy's. Default: a new one. */
+  readonly decisionId?: string;
+  /** Which of the devices that the relay names are sealed to. Default: all. */
+  readonly isMeant?: (device: NoxyIdentityDevice) => boolean;
+}
+
 export interface Sender {
   devicesOf(identityId: string, calling: Calling): Promise<readonly NoxyIdentityDevice[]>;
   /** @throws the first device's error where no copy could be sealed and sent */
-  send(identityId: string, actionable: unknown, calling: Calling): Promise<readonly NoxyDeliveryOutcome[]>;
+  send(identityId: string, actionable: unknown, sending: Sending): Promise<readonly NoxyDeliveryOutcome[]>;
 }
 
-export function newSender(transport: Transport, ttlSeconds: number): Sender {
+export function newSender(transport: Transport): Sender {
   async function devicesOf(identityId: string, calling: Calling): Promise<readonly NoxyIdentityDevice[]> {
     checkText("getIdentityDevices", "identityId", identityId);
     const { devices } = await transport.call(
@@ -36,7 +45,7 @@ export function newSender(transport: Transport, ttlSeconds: number): Sender {
     device: NoxyIdentityDevice,
     decisionId: string,
     plaintext: Uint8Array,
-    calling: Calling,
+    sending: Sending,
   ): Promise<NoxyDeliveryOutcome> {
     const { deviceId } = device;
     const sealed = await sealDecision(device.pqPublicKey, plaintext).catch((cause: Error) => {
@@ -49,12 +58,12 @@ export function newSender(transport: Transport, ttlSeconds: number): Sender {
           requestId,
           decisionId,
           targetDeviceId: deviceId,
-          ttlSeconds,
+          ttlSeconds: sending.ttlSeconds,
           kyberCt: sealed.kemCiphertext,
           nonce: sealed.nonce,
           ciphertext: sealed.ciphertext,
         }),
-      calling,
+      sending,
     );
     const status = known(NoxyDeliveryStatus, answer.status, "delivery status");
     return { deviceId, status, requestId: answer.requestId, decisionId: answer.decisionId };
@@ -63,18 +72,18 @@ export function newSender(transport: Transport, ttlSeconds: number): Sender {
   async function send(
     identityId: string,
     actionable: unknown,
-    calling: Calling,
+    sending: Sending,
   ): Promise<readonly NoxyDeliveryOutcome[]> {
+    const { decisionId = randomUUID(), isMeant = () => true } = sending;
     const plaintext = encodeDecision(actionable); // At once: what the caller changes later changes nothing.
-    const devices = await devicesOf(identityId, calling);
-    const decisionId = randomUUID();
+    const devices = (await devicesOf(identityId, sending)).filter(isMeant);
     const deliveries = await inParallel(devices, async (device): Promise<NoxyDeliveryOutcome> => {
       const { deviceId } = device;
       try {
-        const delivery = await route(device, decisionId, plaintext, calling);
+        const delivery = await route(device, decisionId, plaintext, sending);
         return accepted(delivery) ? { ...delivery, decisionId: delivery.decisionId || decisionId } : delivery;
       } catch (error) {
-        calling.signal?.throwIfAborted();
+        sending.signal?.throwIfAborted();
         if (!isGuardError(error)) throw error;
         return { deviceId, status: NoxyDeliveryStatus.ERROR, requestId: "", decisionId: "", error };
       }

@@ -321,6 +321,15 @@ describe("as the other published clients register", () => {
     expect(errorOf(await phone.ask({ case: "registerDevice", value: untyped })).code).toBe("INVALID_REQUEST");
   });
 
+  test("downgrade: the older wire of Android's SDK 1.0, whose receipts would read as approvals, is not let in", async () => {
+    place = await noxyPlace();
+    const phone = place.device();
+    const refused = errorOf(await phone.register(alice, { type: "android" }));
+    expect(refused.code).toBe("INVALID_REQUEST");
+    expect(refused.message).toContain("Android SDK 1.0");
+    expect(errorOf(await phone.subscribe()).code).toBe("UNAUTHORIZED");
+  });
+
   test("an outcome that there is not is no answer", async () => {
     place = await noxyPlace();
     const { billing, subscribed } = place;

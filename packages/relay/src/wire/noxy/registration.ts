@@ -30,6 +30,12 @@ export function keysOf(keys: wire.DevicePublicKeys | undefined): DeviceKeys {
 export function registrationOf(asked: wire.RegisterDevice): Registration {
   const identityType = identityTypes[asked.identityType];
   if (identityType === undefined) return invalid(`There is no identity type ${asked.identityType}.`);
+  // That client's receipts of delivery have the number that answers have now, and could read as approvals.
+  if (asked.type === "android" && asked.identityId === "") {
+    return invalid(
+      "This is the older wire of the Android SDK 1.0, which this relay does not speak. Use a newer client.",
+    );
+  }
   // Some clients have a field of its own for wallets, and some do not.
   const identity = (identityType === "wallet" && asked.walletAddress) || asked.identityId;
   if (identity === "") return invalid("A registration names the identity: identity_id, or wallet_address.");

@@ -15,6 +15,7 @@ import {
   normaliseIdentity,
   type Roster,
 } from "@guard/core";
+import type { KnownDeviceRow } from "../store/foreign.ts";
 import type { ForeignDeviceRow } from "../store/schema.ts";
 import type { Tables, Unit } from "../store/store.ts";
 import { type Context, type Principal, withRoster } from "./context.ts";
@@ -62,7 +63,7 @@ const keysDigest = ({ publicKey, kemKey }: DeviceKeys) =>
   sha256(publicKey).update(kemKey).digest("base64url");
 
 /** What a device is by the roster, the app's settings, and what it showed. */
-export function stateOf(row: ForeignDeviceRow, settings: ForeignApp, roster: Roster): DeviceState {
+export function stateOf(row: KnownDeviceRow, settings: ForeignApp, roster: Roster): DeviceState {
   const record = roster.foreign(row.device);
   if (row.revoked === 1 || record?.revoked || roster.identity(row.identity)?.revoked) return "revoked";
   const proven = row.proof !== null && row.proof === secretDigest(settings);
@@ -79,7 +80,7 @@ export function activeDevice(
   tables: Pick<Tables, "foreign">,
   { app, device }: ForeignDevice,
   roster: Roster,
-): ForeignDeviceRow {
+): KnownDeviceRow {
   const settings = usableSettings(tables, app);
   const row = tables.foreign.find(app, device);
   if (!row)

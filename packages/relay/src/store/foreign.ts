@@ -8,6 +8,21 @@ type InApp = { app: string };
 /** A device that the database has not numbered yet. */
 export type NewForeignDeviceRow = Omit<ForeignDeviceRow, "number">;
 
+/** A device without its public keys, which make most of its row and are read where they are sent. */
+export type KnownDeviceRow = Omit<ForeignDeviceRow, "public_key" | "kem_key">;
+const known = [
+  "number",
+  "app",
+  "device",
+  "keys",
+  "identity",
+  "type",
+  "proof",
+  "kept",
+  "revoked",
+  "registered_at",
+] as const satisfies readonly (keyof KnownDeviceRow)[];
+
 const findApp = query((a: InApp) =>
   sqlite.selectFrom("foreign_app").select(["body", "signature"]).where("app", "=", a.app),
 );
@@ -19,7 +34,11 @@ const setApp = query((a: ForeignAppRow) =>
 );
 
 const find = query((a: InApp & { device: string }) =>
-  sqlite.selectFrom("foreign_device").selectAll().where("app", "=", a.app).where("device", "=", a.device),
+  sqlite
+    .selectFrom("foreign_device")
+    .select([...known])
+    .where("app", "=", a.app)
+    .where("device", "=", a.device),
 );
 const findKeys = query((a: InApp & { keys: string }) =>
   sqlite.selectFrom("foreign_device").selectAll().where("app", "=", a.app).where("keys", "=", a.keys),
@@ -133,7 +152,7 @@ type Sort = "proven" | "unproven";
 export interface Foreign {
   app(app: string): Signed | null;
   setApp(app: string, signed: Signed): void;
-  find(app: string, device: string): ForeignDeviceRow | undefined;
+  find(app: string, device: string): KnownDeviceRow | undefined;
   findKeys(app: string, keys: string): ForeignDeviceRow | undefined;
   /** Oldest first. */
   ofIdentity(app: string, identity: string): ForeignDeviceRow[];

@@ -5,6 +5,7 @@
 export { initNoxyAgentClient, type NoxyAgentClient } from "./client.ts";
 export { openDecision, type SealedDecision, type SealingOptions, sealDecision } from "./crypto.ts";
 export { SendDecisionAndWaitNoDecisionIdError, WaitForDecisionOutcomeTimeoutError } from "./errors.ts";
+export { guardBridge } from "./guard-bridge.ts";
 export { type NoxyRelayOptions, noxyRelay } from "./guard-relay.ts";
 export { decodeDecision, encodeDecision } from "./json.ts";
 export type {

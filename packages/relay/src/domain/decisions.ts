@@ -70,7 +70,7 @@ export async function routeDecision(
         taken = context.deliveries.connected(app, device);
         return there;
       }
-      if (unit.decisions.countQueue(app, device) >= context.limits.foreignQueue)
+      if (!unit.decisions.roomInQueue(app, device, context.limits.foreignQueue))
         refuse("too_many_open", "Too many decisions wait for this device. Wait until it has taken some.");
       const taking =
         there ?? open(context, unit, { principal, quota: settings.quota, row, decision, now, routed });
@@ -115,7 +115,7 @@ function open(
 ): DecisionRow {
   const { quota, decision, now } = of;
   const { app, agent } = of.principal;
-  if (unit.decisions.countOpen(app, agent) >= context.limits.openDecisions) {
+  if (!unit.decisions.roomOpen(app, agent, context.limits.openDecisions)) {
     throw new Refusal("too_many_open", "This agent has too many open decisions. Wait for answers.", {
       retryAfter: 30_000,
     });

@@ -1,6 +1,7 @@
 /** Decisions, what of them waits for devices, and how many a month. Every query but the clock's names the app. */
 import { sql } from "kysely";
 import { type Executor, query } from "./query.ts";
+import { room } from "./room.ts";
 import { type DecisionRow, type DeliveryRow, sqlite, type UsageRow } from "./schema.ts";
 
 type InApp = { app: string };
@@ -132,7 +133,8 @@ export interface Decisions {
   /** Writes how a pending decision ended, and forgets its bytes. */
   close(row: DecisionRow): void;
   due(now: number, limit: number): DecisionRow[];
-  countOpen(app: string, agent: string): number;
+  /** Whether the agent has fewer pending decisions than that. */
+  roomOpen(app: string, agent: string, limit: number): boolean;
   /** Whether the device ever got it, or it waits for the device. */
   isFor(row: DecisionRow, device: string): boolean;
   deliver(row: DecisionRow, device: string, sealed: Sealed): void;
@@ -140,7 +142,8 @@ export interface Decisions {
   forget(row: DecisionRow, device: string): void;
   /** What was neither acknowledged nor closed, oldest first, as keys for {@link waiting}. */
   queue(app: string, device: string): readonly number[];
-  countQueue(app: string, device: string): number;
+  /** Whether fewer than that wait for the device. */
+  roomInQueue(app: string, device: string, limit: number): boolean;
   /** One of the queue, if it still waits. */
   waiting(n: number, now: number): (Sealed & { readonly decision: string }) | undefined;
   used(app: string, month: string): number;
@@ -148,20 +151,30 @@ export interface Decisions {
 }
 
 export function decisions(db: Executor): Decisions {
+  const open = room();
+  const queued = room();
   return {
     find: (app, identity, decision) => db.first(find, { app, identity, decision }),
-    add: (row) => ({ ...row, number: db.insert(insert, row) }),
+    add(row) {
+      open.added(`${row.app} ${row.agent}`);
+      return { ...row, number: db.insert(insert, row) };
+    },
     close(row) {
       if (db.run(close, row) !== 1) throw new Error("A decision changed under its own unit of work.");
       db.run(forgetAll, { number: row.number });
     },
     due: (now, limit) => db.all(due, { now, limit }),
-    countOpen: (app, agent) => Number(db.first(countOpen, { app, agent })?.n ?? 0),
+    roomOpen: (app, agent, limit) =>
+      open.isThere(`${app} ${agent}`, limit, () => Number(db.first(countOpen, { app, agent })?.n ?? 0)),
     isFor: ({ number }, device) => db.first(delivery, { number, device }) !== undefined,
-    deliver: ({ number, app }, device, sealed) => void db.run(deliver, { ...sealed, number, app, device }),
+    deliver({ number, app }, device, sealed) {
+      queued.added(`${app} ${device}`);
+      db.run(deliver, { ...sealed, number, app, device });
+    },
     forget: ({ number }, device) => void db.run(forget, { number, device }),
     queue: (app, device) => db.all(queue, { app, device }).map(({ n }) => n),
-    countQueue: (app, device) => Number(db.first(countQueue, { app, device })?.n ?? 0),
+    roomInQueue: (app, device, limit) =>
+      queued.isThere(`${app} ${device}`, limit, () => Number(db.first(countQueue, { app, device })?.n ?? 0)),
     waiting: (n, now) => db.first(waiting, { n, now }) as (Sealed & { decision: string }) | undefined,
     used: (app, month) => db.first(used, { app, month })?.used ?? 0,
     use: (app, month) => void db.run(use, { app, month }),

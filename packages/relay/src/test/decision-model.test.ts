@@ -111,7 +111,7 @@ test("whatever is called in whatever order: one outcome, first answer, decided o
       sweep(context);
       // Nothing is kept of what is closed.
       for (const { device } of devices)
-        expect(context.store.decisions.countQueue(place.app.app, device)).toBe(0);
+        expect(context.store.decisions.queue(place.app.app, device)).toEqual([]);
     }),
     { numRuns: 60 },
   );

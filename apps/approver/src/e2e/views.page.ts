@@ -186,3 +186,36 @@ test("keyboard: a request is opened and left without a pointer, and nothing is d
   await row(page, "refund_keys").waitFor();
   expect((await asked.view()).state).toBe("pending");
 });
+
+test("the system's own colours, and text twice as large: what is chosen and what cannot be pressed is still seen", async () => {
+  const { page } = await at.world.home(alice);
+  const agent = await at.world.agent();
+  const lines = Array.from({ length: 60 }, (_, n) => `line ${n}`);
+  await agent.ask("refund_forced", { lines }, { facts });
+  await open(page, "refund_forced");
+  await page.emulateMedia({ forcedColors: "active" });
+  const drawn = (name: RegExp, role: "tab" | "button") =>
+    page.getByRole(role, { name }).evaluate((element) => {
+      const { color, borderTopColor, borderTopWidth } = getComputedStyle(element);
+      return [color, borderTopColor, borderTopWidth].join();
+    });
+  expect(await drawn(/Readable/, "tab")).not.toBe(await drawn(/JSON/, "tab"));
+  expect(await drawn(/Approve/, "button")).not.toBe(await drawn(/Reject/, "button"));
+  await page.emulateMedia({ forcedColors: "none" });
+
+  // As the browser's setting does, which the page must not undo.
+  const cdp = await page.context().newCDPSession(page);
+  await cdp.send("Page.setFontSizes", { fontSizes: { standard: 32, fixed: 26 } });
+  const size = (selector: string) =>
+    page
+      .locator(selector)
+      .first()
+      .evaluate((element) => Number.parseFloat(getComputedStyle(element).fontSize));
+  await expect.poll(() => size("body")).toBe(32);
+  await inspect(page, "detail-large-text");
+  await page.goto(`${at.world.host.origin}/#/devices`);
+  await inspect(page, "devices-large-text");
+  await page.goto(`${at.world.host.origin}/#/`);
+  await inspect(page, "inbox-large-text");
+  await cdp.send("Page.setFontSizes", { fontSizes: { standard: 16, fixed: 13 } });
+});

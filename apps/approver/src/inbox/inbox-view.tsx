@@ -13,6 +13,8 @@ import { itemId, kept, type Places, sorted } from "./places.ts";
 import { RequestRow } from "./row.tsx";
 
 const nothingYet: Places = { rows: [], fresh: [] };
+const deaf: ReadonlySet<Connection["state"]> = new Set(["refused", "elsewhere", "away"]);
+const devices = fragmentOf({ view: "devices" });
 
 export function InboxView(props: {
   session: Session;
@@ -70,11 +72,18 @@ export function InboxView(props: {
       />
     ));
   const waiting = fresh.filter(({ ended }) => !ended);
+  const connections = state.connections ?? [];
+  // An empty list says something only where somebody could have asked.
+  const unheard = connections.length > 0 && connections.every(({ state }) => deaf.has(state));
   const grave = waiting.filter(({ item }) => item.opened.facts.risk === "critical").length;
   return (
     <div class="list" ref={list}>
       <h1 class="list-title">
-        {state.items.length === 0 ? "Nothing waits for you" : `${state.items.length} waiting`}
+        {state.items.length > 0
+          ? `${state.items.length} waiting`
+          : unheard
+            ? "Nothing can be asked here now"
+            : "Nothing waits for you"}
       </h1>
       <p class="unseen" aria-live="polite">
         {said}
@@ -82,16 +91,21 @@ export function InboxView(props: {
       {rows.length === 0 && (
         <>
           <p class="empty">
-            Requests appear here by themselves as soon as an agent asks. What was asked before this device was
-            enrolled is not shown here.
-            {state.remarks.length > 0 && (
+            {unheard ? (
+              <>
+                No relay is heard. <a href={devices}>Devices</a> says why, and what to do.
+              </>
+            ) : (
+              "Requests appear here by themselves as soon as an agent asks. What was asked before this device was enrolled is not shown here."
+            )}
+            {!unheard && state.remarks.length > 0 && (
               <>
                 {" "}
-                What could not be shown is noted under <a href={fragmentOf({ view: "devices" })}>Devices</a>.
+                What could not be shown is noted under <a href={devices}>Devices</a>.
               </>
             )}
           </p>
-          <Unconfirmed connections={state.connections ?? []} />
+          <Unconfirmed connections={connections} />
         </>
       )}
       <ul class="rows" aria-label="Requests that wait for an answer">

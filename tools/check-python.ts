@@ -2,11 +2,11 @@
 // where it ends with 0: the Python verifier agrees with every vector that concerns a verifier; it gives the demo's
 // evidence the verdict and counts that `guard verify` gives; and of copies in which one bit of one event is changed,
 // both name that event. Its files are temporary. Where PyPI cannot be reached, it says so and checks nothing.
-import { spawnSync } from "node:child_process";
-import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
+import { install, run, virtualEnvironment } from "./python.ts";
 
 const cryptography = "cryptography==48.0.0";
 const root = join(import.meta.dirname, "..");
@@ -23,58 +23,8 @@ interface Verdict {
   readonly [member: string]: unknown;
 }
 
-interface Run {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
-/** Its standard output goes through a file: a program that exits does not always empty a pipe first. */
-function run(command: string, args: readonly string[]): Run {
-  const file = join(scratch, "out");
-  const out = openSync(file, "w");
-  try {
-    const { error, status, stderr } = spawnSync(command, args, {
-      encoding: "utf8",
-      stdio: ["ignore", out, "pipe"],
-      timeout: 300_000,
-    });
-    return { code: status, out: readFileSync(file, "utf8"), err: error?.message ?? stderr };
-  } finally {
-    closeSync(out);
-  }
-}
-
 function must(holds: boolean, problem: string): asserts holds {
   if (!holds) throw new Error(problem);
-}
-
-/** A fresh virtual environment's Python. */
-function virtualEnvironment(directory: string): string {
-  const make = () => run("python3", ["-m", "venv", directory]);
-  let made = make();
-  const lacking = /ensurepip|No module named venv|python3 ENOENT/.test(made.out + made.err);
-  if (made.code !== 0 && lacking && process.env.CI && process.getuid?.() === 0) {
-    const install = () => run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", "python3-venv"]);
-    if (install().code !== 0) {
-      run("apt-get", ["update", "-qq"]);
-      install();
-    }
-    made = make();
-  }
-  const hint = lacking ? " Install the Debian package python3-venv." : "";
-  must(made.code === 0, `No virtual environment.${hint}\n${made.out}${made.err}`);
-  return join(directory, "bin", "python");
-}
-
-/** Whether the package is there now; false where PyPI cannot be reached. */
-function installed(python: string): boolean {
-  const quick = ["--retries", "2", "--timeout", "20", "--disable-pip-version-check", "--quiet"];
-  const { code, out, err } = run(python, ["-m", "pip", "install", ...quick, cryptography]);
-  if (code === 0) return true;
-  const unreachable = /NewConnectionError|ConnectTimeout|ReadTimeout|ProxyError|NameResolutionError|SSLError/;
-  must(unreachable.test(out + err), `${cryptography} cannot be installed.\n${out}${err}`);
-  return false;
 }
 
 /** Runs all vectors; how many cases. */
@@ -160,14 +110,15 @@ function demo(python: string, directory: string): { chains: number; events: numb
 
 try {
   const python = virtualEnvironment(join(scratch, "venv"));
-  if (installed(python)) {
+  const lacking = install(python, [cryptography]);
+  if (lacking === null) {
     const cases = vectors(python);
     const { chains, events, copies } = demo(python, join(scratch, "kept"));
     console.log(
       `check-python: ${cases} vector cases; ${chains} chain of the demo (${events} events) and ${copies} changed copies: as guard verify says.`,
     );
   } else {
-    console.log(`check-python: SKIPPED: PyPI cannot be reached, so ${cryptography} cannot be installed.`);
+    console.log(`check-python: SKIPPED: ${lacking}`);
   }
 } finally {
   rmSync(scratch, { recursive: true, force: true });

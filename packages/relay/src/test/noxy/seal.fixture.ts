@@ -28,8 +28,6 @@ export function newDeviceKeys() {
   return {
     publicKey,
     pqPublicKey: new Uint8Array(der.subarray(spki.length)),
-    /** ML-KEM-768's expanded decapsulation key, which ends the private key's PKCS #8 (RFC 9935). */
-    secretKey: new Uint8Array(kem.privateKey.export({ format: "der", type: "pkcs8" }).subarray(-2400)),
     open({ kyberCt, nonce, ciphertext }: Sealed): string {
       const key = contentKey(decapsulate(kem.privateKey, kyberCt));
       const cipher = createDecipheriv("aes-256-gcm", key, nonce);

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { type Page, readPage } from "@guard/approver";
 import { afterEach, describe, expect, test } from "vitest";
-import { compareHost, pageUrl } from "./page.ts";
+import { compareHost, pageUrl, relayOriginOf } from "./page.ts";
 import { directory, guard, run } from "./process.fixture.ts";
 
 const servers: Server[] = [];
@@ -81,6 +81,12 @@ describe("guard page --check URL", () => {
       headers: () => page.headers({ relays: ["https://relay.example.com"] }),
     });
     expect(await compareHost(page, narrow)).toEqual([]);
+  });
+
+  test("an address that is none of a relay is not called one of a page", () => {
+    expect(relayOriginOf("https://relay.example.com/guard")).toBe("https://relay.example.com");
+    for (const given of ["relay.example.com", "http://relay.example.com"])
+      expect(() => relayOriginOf(given)).toThrow("no address of a relay");
   });
 
   test("takes addresses of pages, and no others", () => {

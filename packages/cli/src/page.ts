@@ -15,16 +15,24 @@ export const headersFile = "/_headers";
 
 /** An address of the page, without what follows its folder. @throws ConfigurationError */
 export function pageUrl(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : null;
-  if (!url || !(url.protocol === "https:" || (url.protocol === "http:" && loopback.test(url.hostname))))
-    throw new ConfigurationError(
-      `${JSON.stringify(text)} is no address of a page. Write it like https://approve.example.com; without TLS only this machine can be one.`,
-    );
+  const url = webAddress(text, "a page. Write it like https://approve.example.com");
   return new URL(`${url.origin}${url.pathname.replace(/(\/|\/index\.html)?$/, "/")}`);
 }
 
-/** An origin, as browsers write it. @throws ConfigurationError */
+/** A page's origin, as browsers write it. @throws ConfigurationError */
 export const originOf = (text: string): string => pageUrl(text).origin;
+
+/** A relay's. @throws ConfigurationError */
+export const relayOriginOf = (text: string): string =>
+  webAddress(text, "a relay. Write it like https://relay.example.com").origin;
+
+function webAddress(text: string, wanted: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url?.protocol === "https:" || (url?.protocol === "http:" && loopback.test(url.hostname))) return url;
+  throw new ConfigurationError(
+    `${JSON.stringify(text)} is no address of ${wanted}; without TLS only this machine can be one.`,
+  );
+}
 
 /** What `guard page` writes for hosts that read it. */
 export function headersText(headers: Readonly<Record<string, string>>): string {

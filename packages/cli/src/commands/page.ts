@@ -4,7 +4,7 @@ import { dirname, join, resolve } from "node:path";
 import { ConfigurationError } from "@guard/core";
 import { visible } from "@guard/device";
 import type { Command } from "commander";
-import { compareFolder, compareHost, headersFile, headersText, originOf, pageUrl } from "../page.ts";
+import { compareFolder, compareHost, headersFile, headersText, pageUrl, relayOriginOf } from "../page.ts";
 import { print, remark } from "../terminal.ts";
 import { collect } from "./context.ts";
 
@@ -63,7 +63,7 @@ async function page({ out, relay, check }: PageOptions): Promise<void> {
       await mkdir(dirname(join(directory, path)), { recursive: true });
       await writeFile(join(directory, path), body);
     }
-    const relays = relay?.map(originOf);
+    const relays = relay?.map(relayOriginOf);
     await writeFile(join(directory, headersFile), headersText(own.headers(relays ? { relays } : {})));
     remark(`Wrote ${own.files.size} files and _headers to ${visible(out)}.`);
   }

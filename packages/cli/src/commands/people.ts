@@ -32,7 +32,7 @@ Example:
     .command("invite")
     .argument("<identity>", "e-mail, phone, wallet address or user id")
     .description("invite a person to enrol a device, and confirm it")
-    .option("--expires-in <duration>", "how long the invitation is good", durationOf, 15 * 60_000)
+    .option("--expires-in <duration>", "how long the invitation is good (15m)", durationOf)
     .option("--page <url>", "print a link to the page that is hosted there, and its QR code")
     .option("--yes", "confirm without asking; needs --fingerprint")
     .option("--fingerprint <digits>", "the fingerprint that the device has to show; - reads it from stdin")
@@ -59,7 +59,7 @@ Examples:
 }
 
 interface InviteOptions {
-  readonly expiresIn: number;
+  readonly expiresIn?: number;
   readonly page?: string;
   readonly yes?: boolean;
   readonly fingerprint?: string;
@@ -73,7 +73,7 @@ async function invite(identity: string, options: InviteOptions, command: Command
   }
   const page = options.page === undefined ? null : pageUrl(options.page);
   const owner = await ownerOf(homeOf(command));
-  const inviting = await owner.invite({ identity, expiresIn: options.expiresIn });
+  const inviting = await owner.invite({ identity, expiresIn: options.expiresIn ?? 15 * 60_000 });
   const { invitation } = inviting;
   if (page) {
     const link = linkTo(page, invitation);

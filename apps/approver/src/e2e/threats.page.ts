@@ -166,12 +166,17 @@ test("relay-served-page: a replaced script does not start, since the document na
   const built = await readPage();
   const host = await hostPage(built);
   onTestFinished(() => host.close());
-  const script = [...built.files.keys()].find((path) => path.endsWith(".js")) ?? "";
-  host.replace(script, new TextEncoder().encode("document.body.textContent = 'replaced'"));
+  host.replace("/page.js", new TextEncoder().encode("document.body.textContent = 'replaced'"));
   const { page } = await at.world.visit();
+  const problems: string[] = [];
+  page.on("console", (message) => problems.push(message.text()));
   await page.goto(host.origin);
-  await page.waitForLoadState("load");
+  await expect.poll(() => problems.join()).toMatch(/page\.js.*integrity|integrity.*page\.js/s);
   expect(await page.locator("body").innerText()).not.toContain("replaced");
+  // What a browser finds in a page that was not replaced.
+  host.replace("/page.js", built.files.get("/page.js")?.body ?? new Uint8Array());
+  await page.reload();
+  await told(page, /Decide on this device/);
 });
 
 test("reason-injection: a reason is sealed to the agent, and nobody on the way can put another in its place", async () => {

@@ -52,7 +52,8 @@ export function virtualEnvironment(directory: string): string {
 }
 
 const unreachable = /NewConnectionError|ConnectTimeout|ReadTimeout|ProxyError|NameResolutionError|SSLError/;
-const uncompiled = /\w+\.h: No such file|command '[^']+' failed: No such file|unable to execute '/;
+const uncompiled =
+  /\w+\.h: No such file|No such file or directory: '[^']*(cc|clang)'|command '[^']+' failed: No such file/;
 
 /**
  * Installs packages, each as `name==version`. Null where they are there now, or why this machine cannot have them.

@@ -3,7 +3,9 @@
  * only `http://` of this very machine means plaintext, for a relay under development.
  */
 import { X509Certificate } from "node:crypto";
-import { type ChannelCredentials, credentials } from "@grpc/grpc-js";
+import { isIP } from "node:net";
+import { checkServerIdentity } from "node:tls";
+import { type ChannelCredentials, type ChannelOptions, credentials, type VerifyOptions } from "@grpc/grpc-js";
 import { ConfigurationError } from "@guard/core";
 import type { NoxyConfig } from "./options.ts";
 
@@ -37,9 +39,28 @@ export function parseEndpoint(endpoint: string): Endpoint {
   return { address: `${hostname}:${given || (plaintext ? "80" : "443")}`, plaintext };
 }
 
+/**
+ * An IP address is no server name in TLS (RFC 6066 §3), and Node refuses it as one, as grpc-js would give it. So another
+ * name is given, and the certificate is checked for the address.
+ */
+export function nameOptions({ address }: Endpoint): ChannelOptions {
+  return ipOf(address) === null ? {} : { "grpc.ssl_target_name_override": "localhost" };
+}
+
+function verifying(address: string): VerifyOptions {
+  const ip = ipOf(address);
+  return ip === null ? {} : { checkServerIdentity: (_name, cert) => checkServerIdentity(ip, cert) };
+}
+
+function ipOf(address: string): string | null {
+  const host = address.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
+  return isIP(host) === 0 ? null : host;
+}
+
 /** @throws ConfigurationError where `tls` cannot be used */
 export function credentialsOf({ address, plaintext }: Endpoint, tls: NoxyConfig["tls"]): ChannelCredentials {
-  if (tls === undefined) return plaintext ? credentials.createInsecure() : credentials.createSsl();
+  const secure = (ca: Buffer | null) => credentials.createSsl(ca, null, null, verifying(address));
+  if (tls === undefined) return plaintext ? credentials.createInsecure() : secure(null);
   if (plaintext) {
     throw new ConfigurationError(`tls.ca is of no use with http://${address}: write https://.`);
   }
@@ -52,7 +73,7 @@ export function credentialsOf({ address, plaintext }: Endpoint, tls: NoxyConfig[
       cause,
     });
   }
-  return credentials.createSsl(ca);
+  return secure(ca);
 }
 
 // The endpoint itself is not quoted: somebody may have put a password or the token there.

@@ -57,6 +57,26 @@ describe("TLS", () => {
     expect(relay.received).toEqual([]);
   });
 
+  it.each(["127.0.0.1", "localhost"])("trusts a certificate for %s", async (host) => {
+    await using relay = await testRelay({ credentials: secure(relays) });
+    const client = relay.client({ endpoint: `https://${host}:${relay.port}`, tls: { ca: relays.cert } });
+    expect((await client.getQuota()).appName).toBe("shop");
+  });
+
+  it("sends nothing to a certificate of another address, or of localhost alone", async () => {
+    for (const [name, names] of [
+      ["address", "IP:127.0.0.2"],
+      ["name", "DNS:localhost"],
+    ] as const) {
+      const elsewhere = certificate(name, names);
+      await using relay = await testRelay({ credentials: secure(elsewhere) });
+      const endpoint = `https://127.0.0.1:${relay.port}`;
+      const asking = relay.client({ endpoint, tls: { ca: elsewhere.cert } }).getQuota();
+      await expect(asking).rejects.toThrow(/altnames/i);
+      expect(relay.received).toEqual([]);
+    }
+  });
+
   it("sends no token in plaintext to a relay that speaks TLS", async () => {
     await using relay = await testRelay({ credentials: secure(relays) });
     const asking = relay.client({ endpoint: `http://localhost:${relay.port}` }).getQuota();

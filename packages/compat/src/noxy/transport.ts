@@ -6,7 +6,7 @@
 import { randomUUID } from "node:crypto";
 import { Client, Metadata, type MethodDefinition, type ServiceError, status } from "@grpc/grpc-js";
 import { ConfigurationError, pauseFor } from "@guard/core";
-import { credentialsOf, parseEndpoint } from "./endpoint.ts";
+import { credentialsOf, nameOptions, parseEndpoint } from "./endpoint.ts";
 import type { NoxyConfig } from "./options.ts";
 import { refusalOf, retryAfterOf } from "./refusal.ts";
 
@@ -46,6 +46,7 @@ export interface Transport {
 export function openTransport(config: NoxyConfig): Transport {
   const endpoint = parseEndpoint(config.endpoint);
   const client = new Client(endpoint.address, credentialsOf(endpoint, config.tls), {
+    ...nameOptions(endpoint),
     // Else grpc-js answers the second and third attempt from its memory of the first.
     "grpc.initial_reconnect_backoff_ms": firstPause,
     "grpc.max_reconnect_backoff_ms": 10_000,

@@ -237,7 +237,7 @@ describe.skipIf(python === "")("noxy-sdk 2.2.0 for Python", () => {
   });
 
   describe("and the line", () => {
-    test("relay-impersonation: it does not speak to a relay whose certificate it does not trust", async () => {
+    test("it does not speak to a relay whose certificate it does not trust", async () => {
       await using place = await start();
       const error = await raised(place.client({ roots: null }).quota());
       expect(error).toMatchObject({

@@ -56,7 +56,7 @@ export async function ask(
       }
       checkNew(header, body, roster, now);
       if (last && rule === "supersede") move(context, unit, last, "supersede");
-      if (unit.requests.countOpen(app, agent) >= context.limits.openRequests) {
+      if (!unit.requests.roomOpen(app, agent, context.limits.openRequests)) {
         throw new Refusal(
           "too_many_open",
           "This agent has too many open requests. Wait for answers, or cancel some.",

@@ -2,6 +2,7 @@
 import type { Answer, RequestState } from "@guard/core";
 import { sql } from "kysely";
 import { type Executor, query } from "./query.ts";
+import { room } from "./room.ts";
 import { type EnvelopeRow, type InboxRow, type RequestRow, type StatementRow, sqlite } from "./schema.ts";
 
 type Id = { app: string; request: string };
@@ -167,7 +168,8 @@ export interface Requests {
   /** Writes `row` over the version before it. */
   update(row: RequestRow): void;
   due(now: number, limit: number): RequestRow[];
-  countOpen(app: string, agent: string): number;
+  /** Whether the agent has less than `limit` open requests. */
+  roomOpen(app: string, agent: string, limit: number): boolean;
   list(owner: "agent" | "device", which: "open" | "closed", of: ListOf): Listed[];
   envelope(row: RequestRow): EnvelopeRow;
   sealedTo(row: RequestRow, device: string): boolean;
@@ -182,11 +184,13 @@ export interface StoredStatement extends StatementRow {
 }
 
 export function requests(db: Executor): Requests {
+  const open = room();
   return {
     find: (app, request) => db.first(find, { app, request }),
     latest: (app, agent, key_id) => db.first(latest, { app, agent, key_id }),
     add(row, sealed, devices) {
-      const { app } = row;
+      const { app, agent } = row;
+      open.added(`${app} ${agent}`);
       const number = db.insert(insert, row);
       db.run(insertEnvelope, { ...sealed, number });
       for (const device of devices) db.run(insertInbox, { app, device, number });
@@ -197,7 +201,8 @@ export function requests(db: Executor): Requests {
       if (changed !== 1) throw new Error("A request changed under its own unit of work.");
     },
     due: (now, limit) => db.all(due, { now, limit }),
-    countOpen: (app, agent) => Number(db.first(countOpen, { app, agent })?.n ?? 0),
+    roomOpen: (app, agent, limit) =>
+      open.isThere(`${app} ${agent}`, limit, () => Number(db.first(countOpen, { app, agent })?.n ?? 0)),
     list: (owner, which, of) => db.all(lists[owner][which], of),
     envelope: ({ number }) => db.first(envelope, { number }) as EnvelopeRow,
     sealedTo: ({ app, number }, device) => db.first(inInbox, { app, device, number }) !== undefined,

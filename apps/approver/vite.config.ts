@@ -1,12 +1,15 @@
-// The page: a document, a style, a script, and one that is loaded after it, with the same bytes on every machine. Nothing
-// is named after its content, since nothing of it is cached; the document names the digests of style and script instead
-// (SRI), and the script that of the later one, so that the document's digest stands for all that runs.
+// The page: a document, a style and a script, and a style and a script that are loaded after it, with the same bytes on
+// every machine. Nothing is named after its content, since nothing of it is cached; the document names the digests of the
+// first two instead (SRI), and the script those of the later ones, so that the document's digest stands for all that runs.
 import { createHash } from "node:crypto";
 import { defineConfig, type Plugin } from "vite";
 import { contentPolicy } from "./src/files/headers.ts";
 
 const integrityOf = (text: string | Uint8Array) =>
   `sha384-${createHash("sha384").update(text).digest("base64")}`;
+
+/** What is loaded after the page, by the name under which the page knows its digest. */
+const later = { LATER_SCRIPT: "later.js", LATER_STYLE: "later.css" };
 
 /** Puts the policy into the document, and the digests of what it loads: of the bytes that are written, after all others. */
 const sealed: Plugin = {
@@ -18,13 +21,16 @@ const sealed: Plugin = {
     handler(_, bundle) {
       const page = bundle["index.html"];
       const script = bundle["page.js"];
-      const later = bundle["later.js"];
-      if (page?.type !== "asset" || script?.type !== "chunk" || later?.type !== "chunk") {
-        throw new Error("There have to be index.html, page.js and later.js among what was built.");
+      if (page?.type !== "asset" || script?.type !== "chunk") {
+        throw new Error("There have to be index.html and page.js among what was built.");
       }
-      script.code = script.code.replace("LATER_INTEGRITY", integrityOf(later.code));
-      if (!script.code.includes(integrityOf(later.code)))
-        throw new Error("page.js does not name later.js by its digest.");
+      for (const [name, file] of Object.entries(later)) {
+        const made = bundle[file];
+        const integrity = made && integrityOf(made.type === "chunk" ? made.code : made.source);
+        if (!integrity || !script.code.includes(name))
+          throw new Error(`page.js has to name ${file} by digest.`);
+        script.code = script.code.replace(name, integrity);
+      }
       const withPolicy = String(page.source).replace(
         "<!-- content-security-policy -->",
         `<meta http-equiv="content-security-policy" content="${contentPolicy()}" />`,
@@ -63,7 +69,7 @@ const plainImports: Plugin = {
 export default defineConfig({
   base: "./",
   resolve: { conditions: ["@guard/source", "module", "browser", "production"] },
-  define: { LATER_INTEGRITY: JSON.stringify("LATER_INTEGRITY") },
+  define: Object.fromEntries(Object.keys(later).map((name) => [name, JSON.stringify(name)])),
   plugins: [plainImports, together, sealed],
   build: {
     outDir: "dist/page",
@@ -74,10 +80,12 @@ export default defineConfig({
     modulePreload: false,
     assetsInlineLimit: 0,
     reportCompressedSize: false,
-    // The one stylesheet that the document names by digest is all there is.
-    cssCodeSplit: false,
     rolldownOptions: {
-      output: { entryFileNames: "page.js", chunkFileNames: "[name].js", assetFileNames: "page[extname]" },
+      output: {
+        entryFileNames: "page.js",
+        chunkFileNames: "[name].js",
+        assetFileNames: ({ names: [name = ""] }) => name.replace("index.css", "page.css"),
+      },
     },
   },
 });

@@ -23,8 +23,8 @@ const listed = 500;
 async function firstLoad(): Promise<void> {
   const { files } = await readPage();
   const sizes = [...files].map(([path, { body }]) => ({ path, bytes: gzipSync(body, { level: 9 }).length }));
-  // Icons are fetched when the page is installed, later.js once it stands.
-  const loaded = sizes.filter(({ path }) => !/\.(png|webmanifest)$|later\.js$/.test(path));
+  // Icons are fetched when the page is installed, later.js and later.css once it stands.
+  const loaded = sizes.filter(({ path }) => !/\.(png|webmanifest)$|later\.(js|css)$/.test(path));
   print({
     name: "the page's first load, gzipped, with the fallback KEM",
     value: loaded.reduce((sum, { bytes }) => sum + bytes, 0) / 1000,
@@ -179,27 +179,33 @@ async function manyListed(world: World): Promise<void> {
   // What was read after the first of them stands below, until it is sorted in.
   const fresh = page.getByRole("button", { name: /\d+ new/ });
   if (await fresh.isVisible()) await fresh.click();
-  const { shift, frames, seconds } = await page.evaluate(async () => {
+  const { shift, rates } = await page.evaluate(async () => {
     let shift = 0;
     new PerformanceObserver((list) => {
       for (const entry of list.getEntries() as (PerformanceEntry & { value: number })[]) shift += entry.value;
     }).observe({ type: "layout-shift" });
-    const start = performance.now();
-    let frames = 0;
-    while (performance.now() - start < 3000) {
-      await new Promise(requestAnimationFrame);
-      window.scrollBy(0, 40);
-      frames++;
+    const rates: number[] = [];
+    for (let span = 0; span < 5; span++) {
+      window.scrollTo(0, 0);
+      const start = performance.now();
+      let frames = 0;
+      while (performance.now() - start < 3000) {
+        await new Promise(requestAnimationFrame);
+        window.scrollBy(0, 40);
+        frames++;
+      }
+      rates.push((frames * 1000) / (performance.now() - start));
     }
-    return { shift, frames, seconds: (performance.now() - start) / 1000 };
+    return { shift, rates };
   });
   print({
     name: `frames a second while ${listed} requests are listed and scrolled`,
-    value: frames / seconds,
+    value: median(rates),
     unit: "/s",
-    // The screen's rate is 60; a frame may fall on either side of the last second.
+    // The screen's rate is 60; a frame may fall on either side of a span's end.
     goal: 59,
     better: "higher",
+    detail: { "slowest of five spans": Number(Math.min(...rates).toFixed(1)) },
   });
   await page.evaluate(() => {
     window.scrollTo(0, 0);

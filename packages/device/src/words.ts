@@ -11,7 +11,7 @@ export function byUrgency(a: OpenedRequest, b: OpenedRequest): number {
   return rank(a) - rank(b) || a.expiresAt - b.expiresAt;
 }
 
-/** `4 min 05 s` from `now` to `until`, both in milliseconds; `over` once it is past. */
+/** `4 min 05 s`, or from ten minutes on `12 min`, from `now` to `until`, both in milliseconds; `over` once it is past. */
 export function timeLeft(until: number, now: number): string {
   const seconds = Math.floor((until - now) / 1000);
   if (seconds < 0) return "over";
@@ -22,6 +22,7 @@ export function timeLeft(until: number, now: number): string {
   ];
   if (days > 1) return `${days} days`;
   if (hours > 1) return `${hours} h ${minutes % 60} min`;
+  if (minutes >= 10) return `${minutes} min`;
   if (minutes > 0) return `${minutes} min ${String(seconds % 60).padStart(2, "0")} s`;
   return `${seconds} s`;
 }

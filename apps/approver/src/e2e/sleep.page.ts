@@ -56,7 +56,7 @@ test("sleep: what came while the page stood still is there when it goes on, with
   await new Promise((resolve) => setTimeout(resolve, slept));
   wake();
   await open(page, "refund_asleep");
-  expect(await stoodStill()).toBeGreaterThan(slept - 100);
+  await expect.poll(stoodStill).toBeGreaterThan(slept - 100);
   await look(page);
   await approve(page);
   expect(await asked.ended).toEqual({ ran: refund });
@@ -77,7 +77,7 @@ test("sleep: connections that died without a word are made anew when the page co
   network.pass();
   wake();
   // It goes on, and knows of nothing: the old connections are dead and say nothing.
-  expect(await stoodStill()).toBeGreaterThan(slept - 100);
+  await expect.poll(stoodStill).toBeGreaterThan(slept - 100);
   expect(await row(page, "refund_dead").count()).toBe(0);
   const before = network.connections;
   await comesBack(page);

@@ -139,7 +139,7 @@ test("500 requests: all are listed, in order, and the page stays quick", async (
     names.map((tool, n) => agent.ask(tool, refund, { facts: { risk: n === 250 ? "critical" : "low" } })),
   );
   await page.reload();
-  await expect.poll(() => row(page, /refund_\d{3}/).count(), { timeout: 20_000 }).toBe(500);
+  await expect.poll(() => row(page, /refund_\d{3}/).count(), { timeout: 45_000 }).toBe(500);
   // What came while the list was being read stands below it until it is sorted in.
   const fresh = page.getByRole("button", { name: /\d+ new/ });
   if (await fresh.isVisible()) await fresh.click();
@@ -158,4 +158,4 @@ test("500 requests: all are listed, in order, and the page stays quick", async (
   });
   // Generous, since other work shares the machine; the figure is in bench.
   expect(frames[30]).toBeLessThan(50);
-}, 60_000);
+}, 90_000);

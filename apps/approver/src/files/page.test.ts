@@ -15,12 +15,13 @@ afterAll(() => rm(scratch, { recursive: true }));
 const text = (body: Uint8Array | undefined) => new TextDecoder().decode(body);
 
 describe("the built page", () => {
-  test("is a document, a style, two scripts, a manifest and icons, each with its type", async () => {
+  test("is a document, two styles, two scripts, a manifest and icons, each with its type", async () => {
     const { files } = await readPage();
     expect([...files].map(([path, { type }]) => [path, type]).toSorted()).toEqual([
       ["/icon-192.png", "image/png"],
       ["/icon-512.png", "image/png"],
       ["/index.html", "text/html; charset=utf-8"],
+      ["/later.css", "text/css; charset=utf-8"],
       ["/later.js", "text/javascript; charset=utf-8"],
       ["/manifest.webmanifest", "application/manifest+json"],
       ["/page.css", "text/css; charset=utf-8"],
@@ -38,7 +39,9 @@ describe("the built page", () => {
     for (const name of ["page.js", "page.css"]) {
       expect(html).toContain(`="./${name}" integrity="${digestOf(name)}"`);
     }
-    expect(text(files.get("/page.js")?.body)).toContain(digestOf("later.js"));
+    for (const name of ["later.js", "later.css"]) {
+      expect(text(files.get("/page.js")?.body)).toContain(digestOf(name));
+    }
     expect(html.match(/<script\b[^>]*>/g)).toHaveLength(1);
     expect(html).toMatch(/<script [^>]*><\/script>/);
     expect(html).not.toMatch(/<style|\son[a-z]+=|\sstyle=|https?:\/\/(?!localhost|127\.0\.0\.1)/);

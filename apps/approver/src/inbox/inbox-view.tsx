@@ -131,6 +131,8 @@ function useFilling(
   connections: readonly Pick<Connection, "state">[],
 ): boolean {
   const over = useRef(false);
+  // What came with the word that all is listed is put in order, too.
+  const filling = !over.current;
   if (connections.length > 0 && !connections.some(({ state }) => state === "connecting")) over.current = true;
   useEffect(() => {
     const reached = () => {
@@ -142,7 +144,7 @@ function useFilling(
       for (const sign of signs) list.current?.removeEventListener(sign, reached);
     };
   }, []);
-  return !over.current;
+  return filling;
 }
 
 /** Arrow keys go from row to row; Home and End to the first and last. Enter follows the link as everywhere. */

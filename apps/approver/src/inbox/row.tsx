@@ -42,26 +42,30 @@ export function RequestRow(props: {
   const { facts, terms } = opened;
   const risk = facts.risk ?? "none";
   const line = useMemo(() => preview(opened.args), [opened.args]);
+  const left = ended === null ? `${timeLeft(opened.expiresAt, now)} left` : "closed";
+  const tone = timeTone(opened.expiresAt - now);
   const given = terms.quorum > 1 ? `${terms.quorum - opened.missing} of ${terms.quorum} approved` : null;
-  return (
-    <li class="row-place">
-      <a
-        class={`row${ended === null ? "" : " ended"}`}
-        href={fragmentOf({ view: "request", request: opened.request, identity })}
-        aria-current={current ? "true" : undefined}
-      >
-        <span class={`risk ${risk}`}>{facts.risk ?? "risk not given"}</span>
-        <span class="row-tool">{visible(opened.tool)}</span>
-        <span class={`row-time ${timeTone(opened.expiresAt - now)}`}>
-          {ended === null ? `${timeLeft(opened.expiresAt, now)} left` : "closed"}
-        </span>
-        <span class="row-args">{ended ?? line}</span>
-        <span class="row-from">
-          from {visible(opened.agent)}
-          {named && ` · for ${visible(identity)}`}
-          {given && ` · ${given}`}
-        </span>
-      </a>
-    </li>
+  // Hundreds of rows are asked every second; those in which nothing changed stay as they are.
+  return useMemo(
+    () => (
+      <li class="row-place">
+        <a
+          class={`row${ended === null ? "" : " ended"}`}
+          href={fragmentOf({ view: "request", request: opened.request, identity })}
+          aria-current={current ? "true" : undefined}
+        >
+          <span class={`risk ${risk}`}>{facts.risk ?? "risk not given"}</span>
+          <span class="row-tool">{visible(opened.tool)}</span>
+          <span class={`row-time ${tone}`}>{left}</span>
+          <span class="row-args">{ended ?? line}</span>
+          <span class="row-from">
+            from {visible(opened.agent)}
+            {named && ` · for ${visible(identity)}`}
+            {given && ` · ${given}`}
+          </span>
+        </a>
+      </li>
+    ),
+    [item, left, tone, ended, current, named],
   );
 }

@@ -1,15 +1,16 @@
 /**
- * Loads later.js once the page stands, so that the first load is only what a person needs to answer.
+ * Loads later.js and later.css once the page stands, so that the first load is only what a person needs to answer.
  *
- * Guarantees: the only code that comes is what this page was built with. Its digest stands in the script that the
- * document names by digest (SRI), so the document's digest still stands for all that runs (relay-served-page).
+ * Guarantees: what comes is what this page was built with. Its digests stand in the script that the document names by
+ * digest (SRI), so the document's digest still stands for all that runs (relay-served-page).
  */
 import { useEffect, useState } from "preact/hooks";
 
 export type Later = typeof import("../later.ts");
 
-/** The digest of later.js (SRI). The build puts it in the place of this name. */
-declare const LATER_INTEGRITY: string;
+/** Their digests (SRI). The build puts them in the place of these names. */
+declare const LATER_SCRIPT: string;
+declare const LATER_STYLE: string;
 
 let later: Later | null = null;
 let loading: Promise<Later> | null = null;
@@ -28,7 +29,10 @@ export function useLater(): { readonly code: Later | null; readonly problem: str
 }
 
 async function load(): Promise<Later> {
-  loading ??= fetched().then(() => import("../later.ts"));
+  loading ??= Promise.all([
+    fetched("modulepreload", "./later.js", LATER_SCRIPT),
+    fetched("stylesheet", "./later.css", LATER_STYLE),
+  ]).then(() => import("../later.ts"));
   try {
     later = await loading;
     return later;
@@ -38,19 +42,18 @@ async function load(): Promise<Later> {
   }
 }
 
-/** Fetches the module, checks its digest, and leaves it where `import` takes it from. */
-function fetched(): Promise<void> {
+/** Fetches it, checks its digest, and leaves it where the page takes it from. */
+function fetched(rel: "modulepreload" | "stylesheet", href: string, integrity: string): Promise<void> {
   const link = document.createElement("link");
   return new Promise((resolve, reject) => {
-    if (!link.relList.supports("modulepreload"))
-      throw new Error("This browser cannot check what it would load.");
+    if (!link.relList.supports(rel)) throw new Error("This browser cannot check what it would load.");
     link.addEventListener("load", () => resolve());
     link.addEventListener("error", () =>
-      reject(new Error("later.js did not come, or is not what was built.")),
+      reject(new Error(`${href} did not come, or is not what was built.`)),
     );
-    link.rel = "modulepreload";
-    link.integrity = LATER_INTEGRITY;
-    link.href = "./later.js";
+    link.rel = rel;
+    link.integrity = integrity;
+    link.href = href;
     document.head.append(link);
   });
 }

@@ -73,6 +73,8 @@ test("expiry-race: agent, device, relay and evidence agree on every request that
         (error: { code: string }) => error.code,
       ),
     );
+    // The first of them are there in time, whatever else this machine does.
+    if (i < 10) await answers[i];
     if (i === boundary) clock.now++;
     if (chance() < 0.1) bench.relay.sweep();
     if (chance() < 0.3) await new Promise((resolve) => setImmediate(resolve));

@@ -55,7 +55,9 @@ export function useItem(
           const item = { device, identity, opened };
           // What ended here does not begin again because the relay shows an older version (stale-delivery).
           const closed = opened.closed ?? session.inbox.ended(item);
-          return { item: { ...item, opened: { ...opened, closed } }, problem: null };
+          // Only what the device opened itself can be decided, so what is open stays that very object.
+          const shown = closed === opened.closed ? item : { ...item, opened: { ...opened, closed } };
+          return { item: shown, problem: null };
         } catch (error) {
           if (!isGuardError(error)) throw error;
           if (error.relayCode === "not_found") continue;

@@ -44,6 +44,7 @@ export {
 } from "./approval/sealing.ts";
 export {
   type Answer,
+  type Answered,
   type Reply,
   readAnswer,
   readStatement,
@@ -95,6 +96,7 @@ export type { GuardOptions, Ledger } from "./gate/options.ts";
 export type { Protect, Protected, ProtectedCall } from "./gate/protect.ts";
 export type { MethodOptions, ProtectedObject, ProtectObjectOptions } from "./gate/protect-object.ts";
 export type { ProtectOptions, StandardSchema } from "./gate/protected-action.ts";
+export { Recent } from "./gate/recent.ts";
 export type {
   ActionInput,
   Check,

@@ -7,7 +7,14 @@
  * return other arguments. Guard's devices are told both.
  */
 import { randomUUID } from "node:crypto";
-import { ConfigurationError, type Guard, isGuardError, type Json, normaliseIdentity } from "@guard/core";
+import {
+  ConfigurationError,
+  type Guard,
+  isGuardError,
+  type Json,
+  normaliseIdentity,
+  Recent,
+} from "@guard/core";
 import type { NoxyAgentClient } from "./client.ts";
 import { decodeDecision, encodeDecision } from "./json.ts";
 import type { CallOptions, SendDecisionAndWaitOptions, WaitForDecisionOutcomeOptions } from "./options.ts";
@@ -43,7 +50,8 @@ const { PENDING, APPROVED, REJECTED, EXPIRED } = NoxyHumanDecisionOutcome;
  * whom the guard's policy asks for the decision's `tool`.
  */
 export function guardBridge(client: NoxyAgentClient, { guard }: { readonly guard: Guard }): NoxyAgentClient {
-  const decisions = new Map<string, Both>();
+  const decisions = new Recent<Both>(remembered);
+  const closing = new AbortController();
 
   async function sendDecision(
     identityId: string,
@@ -71,7 +79,10 @@ export function guardBridge(client: NoxyAgentClient, { guard }: { readonly guard
     const decisionId = taken?.decisionId ?? randomUUID();
     const stop = new AbortController();
     const here = guard
-      .run(input, ({ request: used }) => used, { key, signal: stop.signal })
+      .run(input, ({ request: used }) => used, {
+        key,
+        signal: AbortSignal.any([closing.signal, stop.signal]),
+      })
       .then(() => APPROVED, outcomeOf)
       .then((outcome): NoxyGetDecisionOutcomeResponse => ({ requestId: "", pending: false, outcome }));
     const both: Both = { request, there: taken !== undefined, here, known: null, stop };
@@ -82,7 +93,6 @@ export function guardBridge(client: NoxyAgentClient, { guard }: { readonly guard
       () => {}, // Whoever waits is told.
     );
     decisions.set(decisionId, both);
-    if (decisions.size > remembered) decisions.delete(decisions.keys().next().value as string);
     const { QUEUED } = NoxyDeliveryStatus;
     return [...deliveries, { deviceId: `guard:${request}`, status: QUEUED, requestId: "", decisionId }];
   }
@@ -143,7 +153,7 @@ export function guardBridge(client: NoxyAgentClient, { guard }: { readonly guard
       return client.sendDecisionAndWaitForOutcome(identityId, actionable, options);
     },
     close() {
-      for (const { stop } of decisions.values()) stop.abort();
+      closing.abort();
       client.close();
     },
   };

@@ -13,6 +13,7 @@ import {
   fromBase64url,
   isGuardError,
   NoDeviceError,
+  Recent,
 } from "@guard/core";
 import { newListener } from "./listen.ts";
 import { checkConfig, checkWait, type NoxyConfig } from "./options.ts";
@@ -41,7 +42,7 @@ export function noxyRelay(options: NoxyRelayOptions): ForeignRelay {
   const transport = openTransport(config);
   const { send } = newSender(transport);
   const { outcomeOf, waitFor } = newListener(transport);
-  const asked = new Set<string>();
+  const asked = new Recent<true>(remembered);
 
   async function askOne(
     question: ForeignQuestion,
@@ -93,15 +94,14 @@ export function noxyRelay(options: NoxyRelayOptions): ForeignRelay {
     wire: "noxy",
     pinned: !anyDevice,
     async ask(question, { signal }) {
-      if (asked.has(question.request)) return;
+      if (asked.get(question.request)) return;
       const results = await Promise.all(
         question.identities.map((identity) => askOne(question, identity, signal)),
       );
       if (!results.includes(null)) {
         throw new NoDeviceError(results.join(" "), { identities: question.identities });
       }
-      asked.add(question.request);
-      if (asked.size > remembered) asked.delete(asked.values().next().value as string);
+      asked.set(question.request, true);
     },
     async answer(question, { signal, wait }) {
       const first = new AbortController();

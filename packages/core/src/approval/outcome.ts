@@ -11,7 +11,7 @@ import { type Signed, verifySigned } from "../crypto/signed.ts";
 import { isGuardError } from "../errors.ts";
 import type { Roster } from "../roster/roster.ts";
 import type { Header } from "./request.ts";
-import { readAnswer, type Statement, type UnsignedAnswer } from "./statement.ts";
+import { type Answered, readAnswer } from "./statement.ts";
 import { eligible } from "./terms.ts";
 
 /** How far a device's clock may be behind expiry and its statement still count, in milliseconds. */
@@ -27,7 +27,6 @@ export interface Outcome {
 
 type Question = Pick<Header, "app" | "request" | "requestDigest" | "actionDigest" | "terms" | "expiresAt">;
 
-type Answered = Statement | UnsignedAnswer;
 /** Without the agent no unsigned answer is believed. */
 type Asked = Question & Partial<Pick<Header, "agent">>;
 

@@ -97,8 +97,11 @@ export function readUnsigned(signed: Signed): UnsignedAnswer {
   return readSigned(unsignedSchema, "guard/v1/unsigned", signed);
 }
 
-/** Either kind of answer. @throws VerificationError */
-export function readAnswer(signed: Signed): Statement | UnsignedAnswer {
+/** What is counted: a device's own statement, or what an agent was told over another system's wire. */
+export type Answered = Statement | UnsignedAnswer;
+
+/** @throws VerificationError */
+export function readAnswer(signed: Signed): Answered {
   // Only where to look: whichever reader it is judges all of it.
   return signed.body.includes('"type":"guard/v1/unsigned"') ? readUnsigned(signed) : readStatement(signed);
 }

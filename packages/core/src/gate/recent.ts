@@ -1,6 +1,6 @@
 /**
- * What a long-lived process remembers about many requests, without growing for ever: the oldest is forgotten
- * first. Forgetting never opens the gate; it costs a repeated hook or a refusal that says "already executed".
+ * What a long-lived process remembers about many things, without growing for ever: what was set longest ago is forgotten
+ * first. In the gate forgetting opens nothing; it costs a repeated hook or a refusal that says "already executed".
  */
 export class Recent<V> {
   readonly #most: number;

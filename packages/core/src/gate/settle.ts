@@ -7,7 +7,7 @@ import { snapshot } from "../action/snapshot.ts";
 import { expiryGrace, type Outcome, outcomeOf, verifyAnswers } from "../approval/outcome.ts";
 import { actionDigest } from "../approval/request.ts";
 import { openReply } from "../approval/sealing.ts";
-import type { Answer, Statement, UnsignedAnswer } from "../approval/statement.ts";
+import type { Answer, Answered, Statement } from "../approval/statement.ts";
 import type { Signed } from "../crypto/signed.ts";
 import { isGuardError, RejectedError, ValidationError, VerificationError } from "../errors.ts";
 import type { RequestView } from "../relay/api.ts";
@@ -22,7 +22,7 @@ export type Settled =
       readonly effective: string;
       readonly args: Json;
       readonly edited: boolean;
-      readonly statements: readonly (Statement | UnsignedAnswer)[];
+      readonly statements: readonly Answered[];
     }
   /** Approvers returned other arguments where more than one has to agree: they are asked about those. */
   | { readonly status: "superseded"; readonly args: Json };
@@ -127,14 +127,12 @@ export async function settle(context: Context, asked: Asked, view: RequestView):
   }
 }
 
-type Counted = readonly (Statement | UnsignedAnswer)[];
-
 /** Verifies the statements by the newest roster that any of them names, and counts them. */
 async function count(
   context: Context,
   asked: Asked,
   view: RequestView,
-): Promise<{ outcome: Outcome; statements: Counted }> {
+): Promise<{ outcome: Outcome; statements: readonly Answered[] }> {
   const { follower } = context;
   const signed = view.answers.map((answer) => answer.statement);
   if (view.roster.seq > follower.current().head.seq) await follower.sync();
@@ -151,7 +149,7 @@ async function argsOf(
   context: Context,
   asked: Asked,
   answers: readonly Answer[],
-  statements: Counted,
+  statements: readonly Answered[],
   effective: string,
 ): Promise<Json> {
   const { paper, header } = asked;
@@ -174,7 +172,7 @@ async function argsOf(
 async function reasonOf(
   context: Context,
   answers: readonly Answer[],
-  statements: Counted,
+  statements: readonly Answered[],
 ): Promise<string | null> {
   for (const [answer, statement] of verified(answers, statements)) {
     if (statement.decision !== "reject" || answer.reply === null) continue;
@@ -187,7 +185,7 @@ async function reasonOf(
 /** Pairs verified statements with the replies that came with them. Unsigned answers have none. */
 function verified(
   answers: readonly Answer[],
-  statements: Counted,
+  statements: readonly Answered[],
 ): readonly (readonly [Answer, Statement])[] {
   const signed = statements.filter((statement) => statement.type === "guard/v1/statement");
   const texts = new Map(signed.map((statement) => [canonicalJson(statement), statement]));

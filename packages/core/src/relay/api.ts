@@ -22,6 +22,7 @@
  * | `POST /v1/requests/ID/report` | its agent | {report: Signed} → {@link RequestView} |
  * | `POST /v1/requests/ID/cancel` | its agent | {cancel: Signed} → {@link RequestView} |
  * | `POST /v1/foreign` | owner | {app: Signed ForeignApp} → 201 {} |
+ * | `GET  /v1/foreign` | owner | → {app: Signed ForeignApp or null} |
  * | `GET  /v1/foreign/devices` | owner | → {@link ForeignDeviceView}s |
  * | `GET  /v1/stream` | agent, device | → server-sent events, {@link StreamEvent} |
  * | `GET  /health`, `/ready`, `/openapi.json` | anyone | |

@@ -1,6 +1,7 @@
 /** Answering: whose statements the relay takes, and what they add up to. One transaction decides (expiry-race). */
 import {
   type Answer,
+  type Answered,
   idOf,
   outcomeOf,
   type RequestView,
@@ -11,8 +12,6 @@ import {
   type SealedReply,
   type Signed,
   type SigningKey,
-  type Statement,
-  type UnsignedAnswer,
   verifySigned,
   whyNotCounted,
 } from "@guard/core";
@@ -72,7 +71,7 @@ export async function answerUnsigned(
 
 interface Taken {
   readonly signed: Signed;
-  readonly statement: Statement | UnsignedAnswer;
+  readonly statement: Answered;
   readonly reply: SealedReply | null;
   /** The device; nobody's where the agent was told. */
   readonly from: string;

@@ -1,5 +1,5 @@
 /** Other systems' wires: switched on for an app by what its owner signs, off for every other one. */
-import { type ForeignApp, type Roster, readForeignApp, type Signed } from "@guard/core";
+import { type ForeignApp, Recent, type Roster, readForeignApp, type Signed } from "@guard/core";
 import type { Tables } from "../store/store.ts";
 import { type Context, checkClock, type Principal, withRoster } from "./context.ts";
 import { ForeignRefusal } from "./foreign-refusal.ts";
@@ -30,8 +30,7 @@ export const viewForeignApp = (context: Context, { app }: Principal): Signed | n
   context.store.foreign.app(app);
 
 /** By app, what its text says: reading one takes longer than storing a decision does, and it seldom changes. */
-const known = new Map<string, { readonly body: string; readonly settings: ForeignApp }>();
-const mostKnown = 1000;
+const known = new Recent<{ readonly body: string; readonly settings: ForeignApp }>(1000);
 
 /** What the owner said last. The same words where there is no such app (cross-tenant). @throws ForeignRefusal */
 export function settingsOf(tables: Pick<Tables, "foreign">, app: string): ForeignApp {
@@ -40,9 +39,7 @@ export function settingsOf(tables: Pick<Tables, "foreign">, app: string): Foreig
   const there = known.get(app);
   if (there?.body === signed.body) return there.settings;
   const settings = readForeignApp(signed);
-  known.delete(app);
   known.set(app, { body: signed.body, settings });
-  if (known.size > mostKnown) known.delete(known.keys().next().value as string);
   return settings;
 }
 

@@ -1,12 +1,5 @@
 /** Moving a request from state to state inside a unit of work; the only place that writes a state. */
-import {
-  type Header,
-  readAnswer,
-  readHeader,
-  type Signed,
-  type Statement,
-  type UnsignedAnswer,
-} from "@guard/core";
+import { type Answered, type Header, readAnswer, readHeader, type Signed } from "@guard/core";
 import type { RequestRow } from "../store/schema.ts";
 import type { Unit } from "../store/store.ts";
 import type { Context } from "./context.ts";
@@ -79,7 +72,7 @@ export function findSettled(
 }
 
 /** The statements that count towards the outcome; each was verified when it came in. */
-export function statementsOf(unit: Pick<Unit, "requests">, row: RequestRow): (Statement | UnsignedAnswer)[] {
+export function statementsOf(unit: Pick<Unit, "requests">, row: RequestRow): Answered[] {
   return unit.requests
     .statements(row)
     .filter((stored) => stored.late === 0)

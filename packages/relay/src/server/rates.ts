@@ -1,4 +1,5 @@
 /** Token buckets in memory, one for each token or address. */
+import { Recent } from "@guard/core";
 import type { Rate } from "../domain/limits.ts";
 
 export interface Rates {
@@ -9,7 +10,7 @@ export interface Rates {
 const remembered = 50_000;
 
 export function rates({ perSecond, burst }: Rate): Rates {
-  const buckets = new Map<string, { left: number; at: number }>();
+  const buckets = new Recent<{ left: number; at: number }>(remembered);
   return {
     take(id, now, wanted = 1) {
       // What costs more than a full bucket costs a full bucket.
@@ -17,10 +18,7 @@ export function rates({ perSecond, burst }: Rate): Rates {
       const bucket = buckets.get(id) ?? { left: burst, at: now };
       const passed = Math.max(0, now - bucket.at) / 1000;
       const left = Math.min(burst, bucket.left + passed * perSecond);
-      // Taking it out and putting it back keeps the map in order of use, so the oldest go first.
-      buckets.delete(id);
       buckets.set(id, { left: left < cost ? left : left - cost, at: now });
-      if (buckets.size > remembered) buckets.delete(buckets.keys().next().value as string);
       return left < cost ? Math.ceil(((cost - left) / perSecond) * 1000) : 0;
     },
   };

@@ -3,6 +3,8 @@
  * added since is the most that there can be, because only this process adds, and only here. Where that is the limit,
  * it is counted again, so a full place is never taken for one with room, nor the other way round.
  */
+import { Recent } from "@guard/core";
+
 const remembered = 10_000;
 
 export interface Room {
@@ -13,16 +15,13 @@ export interface Room {
 }
 
 export function room(): Room {
-  const most = new Map<string, number>();
+  const most = new Recent<number>(remembered);
   return {
     isThere(key, limit, count) {
       const bound = most.get(key);
       if (bound !== undefined && bound < limit) return true;
       const counted = count();
-      // Taking it out and putting it back, so that the oldest go first.
-      most.delete(key);
       most.set(key, counted);
-      if (most.size > remembered) most.delete(most.keys().next().value as string);
       return counted < limit;
     },
     added(key) {
